@@ -1,0 +1,288 @@
+"""The API's words: what a request may say, and what a job, network or sample is made of once all is chosen.
+
+Pure pydantic; imports no torch, so that the client and the ledger can read it.
+Unknown fields, NaN and infinities are refused everywhere (`Words`).
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MAX_SEED = 2**63 - 1
+"""Seeds are 0 ≤ seed < 2⁶³."""
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+"""Names of datasets and models: what fits into a URL path segment without escapes, and has no `@`."""
+
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED, strict=True)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Reference = Annotated[str, Field(min_length=1, max_length=220)]
+Latent = Annotated[list[float], Field(min_length=1, max_length=4096)]
+Label = Annotated[str | int, Field(union_mode="left_to_right")]
+"""A class by name or by index."""
+
+Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
+Lipschitz = Literal["none", "weight_clipping", "gradient_penalty", "spectral_norm"]
+RecipeName = Literal["minimax", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "r3gan"]
+Architecture = Literal["mlp", "dcgan", "r3"]
+LatentDistribution = Literal["normal", "uniform"]
+Optimizer = Literal["adam", "rmsprop"]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Words(BaseModel):
+    """Base of every spec: frozen, unknown fields refused, no NaN or infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+
+# ---- what the data is -------------------------------------------------------------------------------------------------
+
+
+class ImageShape(Words):
+    """Images of `channels` × `height` × `width`, values in [-1, 1] inside the networks, uint8 outside."""
+
+    kind: Literal["images"] = "images"
+    channels: Literal[1, 3]
+    height: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+
+
+class PointShape(Words):
+    """Points of `dims` numbers; standardised (zero mean, unit variance) inside the networks, the data's units outside."""
+
+    kind: Literal["points"] = "points"
+    dims: Annotated[int, Field(ge=1, le=4096)]
+
+
+DataShape = Annotated[ImageShape | PointShape, Field(discriminator="kind")]
+
+
+class Conditioning(Words):
+    """What the generator is given beside z: nothing, one of `size` classes, or a vector of `size` numbers."""
+
+    kind: Literal["none", "class", "vector"] = "none"
+    size: Annotated[int, Field(ge=0)] = 0
+
+
+class DatasetFacts(Words):
+    """What choosing needs to know of a prepared dataset."""
+
+    count: int
+    shape: DataShape
+    classes: tuple[str, ...] = ()
+    condition_dims: int = 0
+
+
+# ---- networks ---------------------------------------------------------------------------------------------------------
+
+
+class NetworkRequest(Words):
+    """The overridable part of a network; what is left out is chosen."""
+
+    architecture: Architecture | None = None
+    width: Annotated[int, Field(ge=4, le=1024)] | None = None
+    latent_dim: Annotated[int, Field(ge=1, le=1024)] | None = None
+    latent_distribution: LatentDistribution | None = None
+
+
+class NetworkSpec(Words):
+    """A generator and its discriminator, fully described: the same spec always builds the same networks.
+
+    `width` is the architecture's base channel count (dcgan: ngf = ndf; r3: channels of the finest stage;
+    mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
+    """
+
+    architecture: Architecture
+    width: int
+    latent_dim: int
+    latent_distribution: LatentDistribution
+    shape: DataShape
+    conditioning: Conditioning = Conditioning()
+    batch_norm: bool = False
+    spectral_norm: bool = False
+
+
+# ---- training ---------------------------------------------------------------------------------------------------------
+
+
+class TrainRequest(Words):
+    """Body of `POST /v1/jobs` with `type: train`. Only dataset, model and recipe matter; all else is chosen when left out."""
+
+    type: Literal["train"]
+    dataset: Reference
+    model: Name
+    recipe: RecipeName = "r3gan"
+    seed: Seed = 0
+    images: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    max_seconds: Annotated[float, Field(gt=0, le=10**8)] | None = None
+    loss: Loss | None = None
+    lipschitz: Lipschitz | None = None
+    clip: Positive | None = None
+    gradient_penalty: Positive | None = None
+    r1: NonNegative | None = None
+    r2: NonNegative | None = None
+    critic_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    batch_size: Annotated[int, Field(ge=2, le=65536)] | None = None
+    optimizer: Optimizer | None = None
+    learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
+    betas: tuple[Beta, Beta] | None = None
+    ema_halflife: NonNegative | None = None
+    augment: Literal["none"] | None = None
+    conditional: bool | None = None
+    shared_batch: bool | None = None
+    holdout: Annotated[float, Field(ge=0, le=0.5)] | None = None
+    network: NetworkRequest = NetworkRequest()
+    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
+    preview_every: Annotated[int, Field(ge=1)] | None = None
+    keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] | None = None
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    metadata: Annotated[dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=16)] = {}
+
+
+class Schedule(Words):
+    """A value that moves from its field's figure to `to` over the job's budget."""
+
+    to: float
+    shape: Literal["linear", "cosine"]
+
+
+class CriticBoost(Words):
+    """More critic steps while the critic is young: `steps` for the first `first` generator steps and every `every`th."""
+
+    steps: int
+    first: int
+    every: int
+    cap: float
+    """The share of the budget (0..1) within which the boost of the first steps holds."""
+
+
+class TrainingSpec(Words):
+    """A training job with every figure chosen. `chosen` gives the reason for each field the request left out.
+
+    `images` is None where only `max_seconds` bounds the job; `checkpoint_every` and `preview_every` count images and
+    are None where the clock decides (neither changes what is learned). `report_every` counts images, always.
+    """
+
+    recipe: RecipeName
+    seed: Seed
+    images: int | None
+    max_seconds: float | None
+    loss: Loss
+    lipschitz: Lipschitz
+    clip: float
+    gradient_penalty: float
+    r1: float
+    r2: float
+    critic_steps: int
+    critic_boost: CriticBoost | None
+    batch_size: int
+    optimizer: Optimizer
+    learning_rate: float
+    betas: tuple[float, float]
+    schedules: dict[Literal["learning_rate", "beta2", "r1", "r2"], Schedule]
+    ema_halflife: float
+    augment: Literal["none"]
+    conditional: bool
+    shared_batch: bool
+    holdout: float
+    network: NetworkSpec
+    checkpoint_every: int | None
+    preview_every: int | None
+    report_every: int
+    keep_checkpoints: int
+    chosen: dict[str, str]
+
+
+# ---- sampling ---------------------------------------------------------------------------------------------------------
+
+Returns = Literal["image", "latent"]
+
+
+class SampleSpec(Words):
+    """Body of `POST /v1/samples`. One of `seeds`, `seed` (+ `count`) or `latents` says which samples.
+
+    `truncation` is ψ in [0, 1]. `labels` has one entry a sample, or one for all; `condition` is a vector for all
+    samples or one a sample. A label left out is drawn from the seed by the training data's frequencies.
+    """
+
+    model: Reference
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
+    seed: Seed | None = None
+    count: Annotated[int, Field(ge=1)] | None = None
+    latents: Annotated[list[Latent], Field(min_length=1)] | None = None
+    labels: Annotated[list[Label], Field(min_length=1)] | None = None
+    condition: list[float] | list[list[float]] | None = None
+    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
+    layout: Literal["grid", "separate"] | None = None
+    columns: Annotated[int, Field(ge=1, le=1000)] | None = None
+    size: Annotated[int, Field(ge=1, le=4096)] | None = None
+    returns: Annotated[list[Returns] | None, Field(alias="return", min_length=1, max_length=2)] = None
+
+    @model_validator(mode="after")
+    def one_source(self) -> Self:
+        """Exactly one way to say which samples, and no seed beyond 2⁶³ - 1."""
+        given = [name for name in ("seeds", "seed", "latents") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give one of seeds, seed or latents, not {' and '.join(given)}")
+        if self.count is not None and self.seed is None and given:
+            raise ValueError("count goes with seed; seeds and latents count themselves")
+        if (self.seed or 0) + (self.count or 1) - 1 > MAX_SEED:
+            raise ValueError("seed + count goes beyond 2^63 - 1")
+        return self
+
+
+class Keyframe(Words):
+    """A point to walk through: a seed or a latent, with a label or condition if the model takes one."""
+
+    seed: Seed | None = None
+    latent: Latent | None = None
+    label: Label | None = None
+    condition: list[float] | None = None
+
+    @model_validator(mode="after")
+    def one_source(self) -> Self:
+        """Exactly one of seed and latent."""
+        if (self.seed is None) == (self.latent is None):
+            raise ValueError("a keyframe is a seed or a latent: give exactly one")
+        return self
+
+
+class InterpolationSpec(Words):
+    """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out."""
+
+    model: Reference
+    keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64)]
+    frames: Annotated[int, Field(ge=2)] = 16
+    method: Literal["slerp", "lerp"] = "slerp"
+    easing: Literal["linear", "ease_in_out"] = "linear"
+    loop: bool = False
+    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
+    fps: Annotated[float, Field(gt=0, le=60)] = 12.0
+    layout: Literal["strip", "animation"] | None = None
+    size: Annotated[int, Field(ge=1, le=4096)] | None = None
+    returns: Annotated[list[Returns] | None, Field(alias="return", min_length=1, max_length=2)] = None
+
+    @model_validator(mode="after")
+    def frames_hold_keyframes(self) -> Self:
+        """Every keyframe is a frame of its own."""
+        if self.frames < len(self.keyframes):
+            raise ValueError(f"{len(self.keyframes)} keyframes need at least as many frames, not {self.frames}")
+        return self
+
+
+class FolderSource(Words):
+    """A folder below the server's import directory (`GANYMEDE_IMPORT_DIR`)."""
+
+    path: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class DatasetRequest(Words):
+    """JSON body of `POST /v1/datasets`; the multipart form has the same fields beside `file`."""
+
+    name: Name
+    source: FolderSource
+    width: Annotated[int, Field(ge=8, le=128)] | None = None
+    height: Annotated[int, Field(ge=8, le=128)] | None = None
