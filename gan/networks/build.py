@@ -1,0 +1,60 @@
+"""From a NetworkSpec to networks. An architecture is one row."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gan.networks.dcgan import DcganDiscriminator, DcganGenerator
+from gan.networks.mlp import MlpDiscriminator, MlpGenerator
+from gan.networks.r3 import R3Discriminator, R3Generator
+from gan.spec import NetworkSpec
+
+
+class Networks(NamedTuple):
+    """The two classes of an architecture; both are built from a NetworkSpec."""
+
+    generator: type[nn.Module]
+    discriminator: type[nn.Module]
+
+
+ARCHITECTURES: dict[str, Networks] = {
+    "mlp": Networks(MlpGenerator, MlpDiscriminator),
+    "dcgan": Networks(DcganGenerator, DcganDiscriminator),
+    "r3": Networks(R3Generator, R3Discriminator),
+}
+
+
+def build_generator(spec: NetworkSpec, seed: int = 0) -> nn.Module:
+    """The generator of `spec`: (z (N, latent_dim), c (N, size) | None) → (N, C, H, W) or (N, dims).
+
+    Weights are drawn from `seed` alone, whatever else has drawn before.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ARCHITECTURES[spec.architecture].generator(spec)
+
+
+def build_discriminator(spec: NetworkSpec, seed: int = 0) -> nn.Module:
+    """The discriminator (critic) of `spec`: (x, c | None) → logits (N,). Spectrally normalised where the spec says so."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = ARCHITECTURES[spec.architecture].discriminator(spec)
+        if spec.spectral_norm:
+            normalise_spectrally(network)
+    return network
+
+
+def normalise_spectrally(network: nn.Module) -> None:
+    """Divides every weight matrix by its largest singular value, one power iteration a forward (Miyato 2018)."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            if not module.weight.any():  # a zero matrix has no largest singular value to divide by
+                nn.init.normal_(module.weight, 0.0, module.weight[0].numel() ** -0.5)
+            spectral_norm(module, n_power_iterations=1)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Numbers that training moves."""
+    return sum(p.numel() for p in network.parameters())
