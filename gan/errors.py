@@ -1,26 +1,26 @@
 """The error tree: every failure that Ganymede can name, and what to do about it.
 
-    GanymedeError
-    ├── InvalidRequest          the caller understood the API but asked for something impossible; change the named field
-    │   └── MalformedRequest    the body could not be read at all; send valid JSON or multipart
-    ├── NotFound                no such dataset, job, model or checkpoint (or it was deleted); list what there is
-    ├── Conflict                the thing exists but is in the wrong state; wait, rename or cancel first
-    ├── NotAcceptable           no format in `Accept` can be served; pick one from the detail
-    ├── UnsupportedMedia        the body's type is not read here; pick one from the detail
-    ├── LimitExceeded           a body, archive, pixel or count limit; the limit is named
-    ├── Unavailable             the server cannot answer now; try again after `retry_after` seconds
-    ├── ChecksumMismatch        a stored file is not what was written; use another checkpoint, look at the disk
-    ├── LedgerMismatch          the ledger is of another version; run `ganymede migrate`
-    ├── LostClaim               another worker holds this job now; raised inside a worker, never seen by a caller
-    └── JobFailure              a job ended; its code says why (raised in the worker's child process)
-        ├── OutOfMemory         the device or the machine has too little memory; smaller batch, width or resolution
-        ├── Diverged            a loss or weight became NaN or infinite; lower rate, stronger penalty
-        ├── WorkerLost          the process died without a word three times; look at the machine's log
-        ├── DatasetMissing      the prepared data is gone; upload it again
-        ├── DatasetUnusable     an upload holds nothing that can be trained on; the report says what was wrong
-        ├── CheckpointCorrupt   a checkpoint's bytes are not those that were written; retry goes on from another
-        ├── StorageFull         no space left; free some and retry
-        └── InternalFailure     a defect of Ganymede; report it with the job's id
+GanymedeError
+├── InvalidRequest          the caller understood the API but asked for something impossible; change the named field
+│   └── MalformedRequest    the body could not be read at all; send valid JSON or multipart
+├── NotFound                no such dataset, job, model or checkpoint (or it was deleted); list what there is
+├── Conflict                the thing exists but is in the wrong state; wait, rename or cancel first
+├── NotAcceptable           no format in `Accept` can be served; pick one from the detail
+├── UnsupportedMedia        the body's type is not read here; pick one from the detail
+├── LimitExceeded           a body, archive, pixel or count limit; the limit is named
+├── Unavailable             the server cannot answer now; try again after `retry_after` seconds
+├── ChecksumMismatch        a stored file is not what was written; use another checkpoint, look at the disk
+├── LedgerMismatch          the ledger is of another version; run `ganymede migrate`
+├── LostClaim               another worker holds this job now; raised inside a worker, never seen by a caller
+└── JobFailure              a job ended; its code says why (raised in the worker's child process)
+    ├── OutOfMemory         the device or the machine has too little memory; smaller batch, width or resolution
+    ├── Diverged            a loss or weight became NaN or infinite; lower rate, stronger penalty
+    ├── WorkerLost          the process died without a word three times; look at the machine's log
+    ├── DatasetMissing      the prepared data is gone; upload it again
+    ├── DatasetUnusable     an upload holds nothing that can be trained on; the report says what was wrong
+    ├── CheckpointCorrupt   a checkpoint's bytes are not those that were written; retry goes on from another
+    ├── StorageFull         no space left; free some and retry
+    └── InternalFailure     a defect of Ganymede; report it with the job's id
 """
 
 from typing import ClassVar

@@ -11,30 +11,65 @@ from torch import Tensor, nn
 
 from gan.spec import Conditioning
 
+
+class ClassEmbedding(nn.Module):
+    """A learned vector a class, ~ N(0, 1) at first: one-hot or mixed rows (N, classes) → (N, width)."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(classes, width, bias=False)
+        nn.init.normal_(self.linear.weight)
+
+    def forward(self, c: Tensor) -> Tensor:
+        """A matrix product: with one-hot rows a look-up, with mixtures a walk between the embeddings."""
+        embedded: Tensor = self.linear(c)
+        return embedded
+
+
+class VectorEmbedding(nn.Module):
+    """A linear function of standardised numbers: (N, size) in the data's units → (N, width)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("std", torch.ones(size))
+        self.linear = nn.Linear(size, width)
+
+    def forward(self, c: Tensor) -> Tensor:
+        """linear((c - mean) / std), with the training data's mean and std."""
+        embedded: Tensor = self.linear((c - self.mean) / self.std)
+        return embedded
+
+
 Embedder = Callable[[int, int], nn.Module]
 
-EMBEDDERS: dict[str, Embedder] = {
-    # a matrix product with one-hot rows is an embedding look-up, and with mixtures a walk between embeddings
-    "class": lambda size, width: nn.Linear(size, width, bias=False),
-    "vector": lambda size, width: nn.Linear(size, width),
-}
+EMBEDDERS: dict[str, Embedder] = {"class": ClassEmbedding, "vector": VectorEmbedding}
 
 
-def embedding_width(conditioning: Conditioning, latent_dim: int) -> int:
-    """Columns that the condition adds to z: as many as z has, or 0 without a condition."""
-    return latent_dim if conditioning.kind in EMBEDDERS else 0
+def embedder(conditioning: Conditioning, width: int) -> nn.Module | None:
+    """The module that turns c into `width` numbers a row, or None where there is no condition."""
+    row = EMBEDDERS.get(conditioning.kind)
+    return row(conditioning.size, width) if row else None
+
+
+def standardise_conditions(network: nn.Module, conditions: Tensor) -> None:
+    """Tells every vector embedding in `network` the mean and spread of the training conditions (M, size)."""
+    for module in network.modules():
+        if isinstance(module, VectorEmbedding):
+            module.mean.copy_(conditions.mean(dim=0))
+            module.std.copy_(conditions.std(dim=0, correction=0).clamp_min(1e-6))
 
 
 class ConditionedInput(nn.Module):
-    """z, with the embedded condition beside it: (N, latent_dim), (N, size) → (N, `width`)."""
+    """Numbers with the embedded condition beside them: (N, inputs), (N, size) → (N, `width`)."""
 
-    def __init__(self, latent_dim: int, conditioning: Conditioning) -> None:
+    def __init__(self, inputs: int, conditioning: Conditioning, embedding_width: int) -> None:
         super().__init__()
-        extra = embedding_width(conditioning, latent_dim)
-        self.width = latent_dim + extra
-        self.embed = EMBEDDERS[conditioning.kind](conditioning.size, extra) if extra else None
-        if self.embed is not None and conditioning.kind == "class":
-            nn.init.normal_(self.embed.weight)  # type: ignore[arg-type]  # the scale of z
+        self.embed = embedder(conditioning, embedding_width)
+        self.width = inputs + (embedding_width if self.embed else 0)
 
     def forward(self, z: Tensor, c: Tensor | None) -> Tensor:
         """Joins z and the embedded c along the columns."""
@@ -50,8 +85,7 @@ class ProjectionHead(nn.Module):
     def __init__(self, features: int, conditioning: Conditioning) -> None:
         super().__init__()
         self.linear = nn.Linear(features, 1)
-        conditioned = conditioning.kind in EMBEDDERS
-        self.embed = EMBEDDERS[conditioning.kind](conditioning.size, features) if conditioned else None
+        self.embed = embedder(conditioning, features)
         self.scale = features**-0.5
 
     def forward(self, features: Tensor, c: Tensor | None) -> Tensor:
@@ -60,4 +94,3 @@ class ProjectionHead(nn.Module):
         if self.embed is None:
             return logits
         return logits + self.scale * (features * self.embed(c)).sum(dim=1)
-

@@ -31,7 +31,7 @@ class DcganGenerator(nn.Module):
         assert isinstance(spec.shape, ImageShape)
         self.sizes = grid_sizes(spec.shape)
         channels = channels_by_stage(spec.width, len(self.sizes) - 1)
-        self.input = ConditionedInput(spec.latent_dim, spec.conditioning)
+        self.input = ConditionedInput(spec.latent_dim, spec.conditioning, spec.latent_dim)
         self.base = nn.ConvTranspose2d(self.input.width, channels[0], self.sizes[0], bias=False)
         self.base_norm = nn.BatchNorm2d(channels[0])
         self.up = nn.ModuleList(_up(a, b) for a, b in zip(channels, channels[1:], strict=False))
@@ -62,7 +62,9 @@ class DcganDiscriminator(nn.Module):
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 4, stride=2, padding=1, bias=not norm) for (a, b), norm in zip(pairs, normed, strict=True)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(b) if norm else nn.Identity() for (_, b), norm in zip(pairs, normed, strict=True))
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(b) if norm else nn.Identity() for (_, b), norm in zip(pairs, normed, strict=True)
+        )
         features = channels[-1] * _flat_area(sizes[-1], len(pairs))
         self.head = ProjectionHead(features, spec.conditioning)
         self.apply(published_initialisation)
@@ -78,7 +80,9 @@ class DcganDiscriminator(nn.Module):
 
 def published_initialisation(module: nn.Module) -> None:
     """Weights ~ N(0, 0.02), batch norm scales ~ N(1, 0.02) (Radford 2016, sec. 4)."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) or (isinstance(module, nn.Linear) and module.out_features == 1):
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) or (
+        isinstance(module, nn.Linear) and module.out_features == 1
+    ):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)

@@ -20,7 +20,7 @@ class MlpGenerator(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        self.input = ConditionedInput(spec.latent_dim, spec.conditioning)
+        self.input = ConditionedInput(spec.latent_dim, spec.conditioning, spec.latent_dim)
         widths = [self.input.width] + [spec.width] * HIDDEN_LAYERS
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.output = nn.Linear(spec.width, point_dims(spec))
@@ -39,7 +39,7 @@ class MlpDiscriminator(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        self.input = ConditionedInput(point_dims(spec), spec.conditioning)
+        self.input = ConditionedInput(point_dims(spec), spec.conditioning, spec.latent_dim)
         widths = [self.input.width] + [spec.width] * HIDDEN_LAYERS
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.head = ProjectionHead(spec.width, spec.conditioning)

@@ -119,7 +119,7 @@ class R3Generator(nn.Module):
         sizes = stage_sizes(spec.shape)
         channels = channels_by_stage(spec.width, len(sizes))
         depth = BLOCKS_PER_STAGE * len(sizes)
-        self.input = ConditionedInput(spec.latent_dim, spec.conditioning)
+        self.input = ConditionedInput(spec.latent_dim, spec.conditioning, spec.latent_dim)
         self.basis = nn.Parameter(torch.randn(channels[0], *sizes[0]))
         self.linear = nn.Linear(self.input.width, channels[0], bias=False)
         nn.init.normal_(self.linear.weight, 0.0, self.input.width**-0.5)

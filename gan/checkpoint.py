@@ -1,0 +1,158 @@
+"""Checkpoint files: safetensors with a JSON header, self-describing and versioned. No pickle is ever read or written.
+
+The *model* part holds what serving needs: the averaged generator (`generator.*`), the discriminator
+(`discriminator.*`), for points the data's `points.mean` and `points.std`, for vector conditions a sample of the
+training data's (`conditions`, (M, K)). Its header is a `ModelHeader`. The *training state* part is described in
+`worker.training.state`; both are written and read here.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from gan.errors import CheckpointCorrupt
+from gan.networks.build import build_discriminator, build_generator
+from gan.spec import NetworkSpec, RecipeName, Words
+
+METADATA_KEY = "ganymede"
+
+
+class ModelHeader(Words):
+    """What a model file says of itself. `class_counts` are training rows a class, in the order of `classes`."""
+
+    format: Literal["ganymede.model"] = "ganymede.model"
+    version: Literal[1] = 1
+    network: NetworkSpec
+    recipe: RecipeName
+    classes: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
+    images: int
+    """Real images that the discriminator had consumed when this was saved."""
+    seed: int
+    dataset_digest: str
+    loss: str = "relativistic"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that lies fsynced under its final name."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LoadedGenerator:
+    """A generator in eval mode with what sampling needs beside it.
+
+    `mean`, `std` (D,) turn standardised points into the data's units; `conditions` (M, K) are training conditions.
+    """
+
+    header: ModelHeader
+    module: nn.Module
+    mean: Tensor | None
+    std: Tensor | None
+    conditions: Tensor | None
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the parameters and buffers take."""
+        return sum(t.numel() * t.element_size() for t in self.module.state_dict().values())
+
+
+Header = TypeVar("Header", bound=BaseModel)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_tensors(path: Path, header: BaseModel, tensors: dict[str, Tensor]) -> Written:
+    """Writes tensors and header under a temporary name, fsyncs, renames to `path`, fsyncs the folder.
+
+    OSError as the file system has it; `path` then holds what it held before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+        save_file(contiguous, partial, metadata={METADATA_KEY: header.model_dump_json()})
+        _fsync(partial)
+        written = Written(partial.stat().st_size, sha256_of(partial))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    _fsync(path.parent)
+    return written
+
+
+def read_tensors(path: Path, kind: type[Header], sha256: str | None = None) -> tuple[Header, dict[str, Tensor]]:
+    """Header and tensors of a file. CheckpointCorrupt where it is gone, its hash is another or its header lies."""
+    try:
+        if sha256 is not None and sha256_of(path) != sha256:
+            raise CheckpointCorrupt(f"{path.name}: the bytes are not those that were written (sha256 differs)")
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        return kind.model_validate(json.loads(metadata[METADATA_KEY])), tensors
+    except FileNotFoundError as error:
+        raise CheckpointCorrupt(f"{path.name}: the file is gone") from error
+    except KeyError as error:
+        raise CheckpointCorrupt(f"{path.name}: not a file of Ganymede's (no header)") from error
+    except (SafetensorError, ValidationError, ValueError) as error:
+        raise CheckpointCorrupt(f"{path.name}: unreadable ({error})") from error
+
+
+def write_model(path: Path, header: ModelHeader, tensors: dict[str, Tensor]) -> Written:
+    """Writes a model part; see the module's docstring for the tensors' names."""
+    return write_tensors(path, header, tensors)
+
+
+def read_model(path: Path, sha256: str | None = None) -> tuple[ModelHeader, dict[str, Tensor]]:
+    """Header and tensors of a model part. CheckpointCorrupt as `read_tensors`."""
+    return read_tensors(path, ModelHeader, sha256)
+
+
+def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors below `prefix.`, without it."""
+    return {name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")}
+
+
+def load_generator(path: Path, sha256: str | None = None) -> LoadedGenerator:
+    """The averaged generator of a model part, on the CPU, in eval mode, without gradients."""
+    header, tensors = read_model(path, sha256)
+    module = _filled(build_generator(header.network), part(tensors, "generator"), path)
+    points = part(tensors, "points")
+    return LoadedGenerator(header, module, points.get("mean"), points.get("std"), tensors.get("conditions"))
+
+
+def load_discriminator(path: Path, sha256: str | None = None) -> nn.Module:
+    """The discriminator of a model part, on the CPU, in eval mode, without gradients."""
+    header, tensors = read_model(path, sha256)
+    return _filled(build_discriminator(header.network), part(tensors, "discriminator"), path)
+
+
+def _filled(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> nn.Module:
+    try:
+        module.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise CheckpointCorrupt(f"{path.name}: its tensors do not fit its header's network") from error
+    return module.eval().requires_grad_(False)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""Points as pictures: scatter plots and histograms by matplotlib's Agg canvas, without pyplot and its global state.
+
+matplotlib is imported at the first plot: it costs half a second, which nobody should pay who draws only images.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gan.images import resize
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Points = npt.NDArray[np.float32]
+Coordinates = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
+
+SIDE: Final = 480
+"""Pixels a side of a plot, when nobody says otherwise."""
+SMALLEST: Final = 200
+"""Axes need this many pixels; smaller pictures are drawn at this size and reduced."""
+DPI: Final = 96
+COLOUR: Final = "#1f6feb"
+MAX_CLASSES: Final = 20
+"""With more classes than this, colours would no longer tell them apart."""
+
+
+def scatter(
+    points: Points,
+    size: int | None = None,
+    *,
+    labels: npt.NDArray[np.int64] | None = None,
+    conditions: Points | None = None,
+) -> Pixels:
+    """Points (N, D) in the data's units → a picture, uint8 (size, size, 3), with axes.
+
+    D = 1: a histogram, or, where each point has one number as its condition (N, 1), the points over it.
+    D ≥ 2: the first two coordinates. `labels` (N,) colour the classes.
+    """
+    figure, axes = canvas(size)
+    if points.shape[1] == 1 and (conditions is None or conditions.shape[1] != 1):
+        histogram(axes, points[:, 0].astype(np.float64))
+    else:
+        dots(axes, *coordinates(points, conditions), labels)
+    return rendered(figure, size)
+
+
+def trail(points: Points, size: int | None = None, conditions: Points | None = None) -> Pixels:
+    """A walk through points (N, D), in order, as a line that goes from dark to light: uint8 (size, size, 3)."""
+    figure, axes = canvas(size)
+    x, y, names = coordinates(points, conditions)
+    axes.plot(x, y, color="#c8c8c8", linewidth=1, zorder=1)
+    axes.scatter(x, y, c=np.arange(len(points)), cmap="viridis", s=18, zorder=2)
+    axes.set(xlabel=names[0], ylabel=names[1])
+    return rendered(figure, size)
+
+
+def canvas(size: int | None) -> tuple["Figure", "Axes"]:
+    """An empty figure of `size` × `size` pixels (480 × 480 by default, never below 200) and its axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    inches = max(size or SIDE, SMALLEST) / DPI
+    figure = Figure(figsize=(inches, inches), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(color="#e5e5e5", linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def coordinates(points: Points, conditions: Points | None) -> tuple[Coordinates, Coordinates, tuple[str, str]]:
+    """What goes along x and y, each (N,), and how the axes are called."""
+    x = points.astype(np.float64)
+    dims = x.shape[1]
+    if dims > 1:
+        rest = f" (of {dims} coordinates)" if dims > 2 else ""
+        return x[:, 0], x[:, 1], (f"x₁{rest}", "x₂")
+    if conditions is not None and conditions.shape[1] == 1:
+        return conditions[:, 0].astype(np.float64), x[:, 0], ("condition", "x")
+    return np.arange(len(x), dtype=np.float64), x[:, 0], ("index", "x")
+
+
+def dots(
+    axes: "Axes",
+    x: Coordinates,
+    y: Coordinates,
+    names: tuple[str, str],
+    labels: npt.NDArray[np.int64] | None,
+) -> None:
+    """One dot a point, smaller and fainter the more there are."""
+    area = float(np.clip(4000 / len(x), 2, 20))
+    coloured = labels is not None and labels.max() < MAX_CLASSES
+    look = {"c": labels, "cmap": "tab10", "vmin": 0, "vmax": 9.999} if coloured else {"color": COLOUR}
+    axes.scatter(x, y, s=area, alpha=0.7, linewidths=0, **look)
+    axes.set(xlabel=names[0], ylabel=names[1])
+
+
+def histogram(axes: "Axes", values: Coordinates) -> None:
+    """How often each value of one coordinate occurs; about √N bars, 100 at most."""
+    axes.hist(values, bins=int(np.clip(np.sqrt(len(values)), 5, 100)), color=COLOUR)
+    axes.set(xlabel="x", ylabel="count")
+
+
+def rendered(figure: "Figure", size: int | None) -> Pixels:
+    """The figure's pixels, uint8 (size, size, 3), on white."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    agg = figure.canvas
+    assert isinstance(agg, FigureCanvasAgg)
+    agg.draw()
+    pixels = np.asarray(agg.buffer_rgba())[None, :, :, :3].copy()
+    return resize(pixels, size)[0]

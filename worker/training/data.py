@@ -1,0 +1,109 @@
+"""The packed dataset as training reads it: no decoding, batches by index, on the device where it fits."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan.errors import DatasetMissing
+from gan.spec import DatasetFacts, ImageShape, TrainingSpec
+from worker.training.draws import Stream, numbers
+
+FITS = 2 * 1024**3
+"""Bytes of packed data up to which the whole set is held in the device's memory; beyond, it stays memory-mapped."""
+MOST_KEPT_CONDITIONS = 4096
+"""Condition vectors that a checkpoint carries, to draw from when a request names none."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A prepared dataset as it lies on disk: `data` (N, H, W, C) uint8 or (N, D) float32, `labels` (N,) or (N, K)."""
+
+    facts: DatasetFacts
+    data: NDArray[np.uint8] | NDArray[np.float32]
+    labels: NDArray[np.int64] | NDArray[np.float32] | None
+
+
+def open_packed(folder: Path) -> Packed:
+    """Maps a prepared dataset. DatasetMissing where its files are gone."""
+    try:
+        facts = json.loads((folder / "facts.json").read_text())
+        data = np.load(folder / "data.npy", mmap_mode="r", allow_pickle=False)
+        labels_file = folder / "labels.npy"
+        labels = np.load(labels_file, allow_pickle=False) if labels_file.exists() else None
+    except FileNotFoundError as error:
+        raise DatasetMissing(f"the prepared data is gone from storage: {folder.name}") from error
+    known = {name: facts[name] for name in DatasetFacts.model_fields if name in facts}
+    return Packed(DatasetFacts.model_validate(known), data, labels)
+
+
+def split(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(training, held-out) row numbers: `share` of `count` rows, drawn by the seed, are never trained on."""
+    order = numbers(seed, Stream.HOLDOUT, 0).permutation(count)
+    held = int(count * share)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+class TrainingData:
+    """Batches of a packed dataset, ready for the networks."""
+
+    def __init__(self, packed: Packed, spec: TrainingSpec, device: torch.device) -> None:
+        self.device = device
+        self.images = isinstance(packed.facts.shape, ImageShape)
+        self.train_rows, self.held_rows = split(packed.facts.count, spec.holdout, spec.seed)
+        self.classes = spec.network.conditioning.size if spec.network.conditioning.kind == "class" else 0
+        self._rows = self._hold(packed.data)
+        labels = packed.labels if spec.conditional else None
+        self._labels = None if labels is None else torch.from_numpy(np.asarray(labels)).to(device)
+        self.mean, self.std = (None, None) if self.images else self._statistics(packed.data)
+
+    def _hold(self, data: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor | NDArray[np.uint8] | NDArray[np.float32]:
+        return torch.from_numpy(np.array(data)).to(self.device) if data.nbytes <= FITS else data
+
+    def _statistics(self, data: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        rows = np.asarray(data, dtype=np.float64)[self.train_rows]
+        std = rows.std(axis=0)
+        std[std < 1e-12] = 1.0
+        as_tensor = [torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (rows.mean(axis=0), std)]
+        return as_tensor[0], as_tensor[1]
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
+        """x (n, C, H, W) in [-1, 1] or standardised (n, D), and c (n, size) float or None, on the device."""
+        index = torch.from_numpy(rows).to(self.device, non_blocking=True)
+        if isinstance(self._rows, Tensor):
+            raw = self._rows.index_select(0, index)
+        else:
+            raw = torch.from_numpy(np.ascontiguousarray(self._rows[rows])).to(self.device, non_blocking=True)
+        return self._as_input(raw), self.condition(index)
+
+    def _as_input(self, raw: Tensor) -> Tensor:
+        if self.images:
+            return raw.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0).contiguous()
+        return (raw - self.mean) / self.std
+
+    def condition(self, index: Tensor) -> Tensor | None:
+        """c (n, size) of those rows: one-hot for classes, the numbers for vectors, None when unconditional."""
+        if self._labels is None:
+            return None
+        labels = self._labels.index_select(0, index)
+        if self.classes:
+            return torch.nn.functional.one_hot(labels, self.classes).float()
+        return labels.float()
+
+    def class_counts(self) -> tuple[int, ...]:
+        """Training rows of each class; empty without classes."""
+        if not self.classes or self._labels is None:
+            return ()
+        kept = self._labels[torch.from_numpy(self.train_rows).to(self.device)]
+        return tuple(torch.bincount(kept, minlength=self.classes).tolist())
+
+    def kept_conditions(self) -> Tensor | None:
+        """Up to `MOST_KEPT_CONDITIONS` training condition vectors (M, K), evenly spread over the rows; None without."""
+        if self._labels is None or self.classes:
+            return None
+        step = -(-len(self.train_rows) // MOST_KEPT_CONDITIONS)
+        return self._labels[torch.from_numpy(self.train_rows[::step].copy()).to(self.device)].float()

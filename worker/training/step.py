@@ -1,0 +1,69 @@
+"""One adversarial step of either player, as the equations have it. Nothing here knows of a queue, an epoch or a file."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gan.spec import TrainingSpec
+from worker.training.losses import LOSSES
+from worker.training.penalties import BEFORE_CRITIC_STEP, one_centred, zero_centred
+from worker.training.players import Figures, Players, tune
+
+
+@dataclass(frozen=True)
+class Batch:
+    """x: data (N, …). c: its conditions (N, size) or None, given to the generated half too. z: latents (N, latent_dim).
+
+    `alpha`: (N,) in [0, 1], where on the line between real and generated the gradient penalty looks.
+    """
+
+    x: Tensor
+    c: Tensor | None
+    z: Tensor
+    alpha: Tensor
+
+
+def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
+    """One update of D against the present G. Returns detached scalars: loss, penalty, gap = E r - E f, mean r, mean f."""
+    D, G = players.discriminator, players.generator
+    BEFORE_CRITIC_STEP[spec.lipschitz](D, spec)
+    D.requires_grad_(True)
+    with torch.no_grad():
+        fake = G(batch.z, batch.c)
+    real = batch.x.detach().requires_grad_(now.r1 > 0)
+    fake.requires_grad_(now.r2 > 0)
+    r, f = D(real, batch.c), D(fake, batch.c)
+    loss = LOSSES[spec.loss].discriminator(r, f)
+    penalty = torch.zeros((), device=loss.device)
+    if now.r1 > 0:
+        penalty = penalty + now.r1 * zero_centred(r, real)
+    if now.r2 > 0:
+        penalty = penalty + now.r2 * zero_centred(f, fake)
+    if spec.lipschitz == "gradient_penalty":
+        penalty = penalty + spec.gradient_penalty * one_centred(D, real, fake, batch.c, batch.alpha)
+    tune(players.discriminator_optimizer, now)
+    players.discriminator_optimizer.zero_grad(set_to_none=True)
+    (loss + penalty).backward()
+    players.discriminator_optimizer.step()
+    return {
+        "loss_discriminator": loss.detach(),
+        "penalty": penalty.detach(),
+        "logit_real": r.detach().mean(),
+        "logit_fake": f.detach().mean(),
+    }
+
+
+def generator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
+    """One update of G against the present D. Returns its loss, detached."""
+    D, G, loss_of = players.discriminator, players.generator, LOSSES[spec.loss]
+    D.requires_grad_(False)
+    f = D(G(batch.z, batch.c), batch.c)
+    with torch.no_grad():
+        r = D(batch.x, batch.c) if loss_of.pairs else f
+    loss = loss_of.generator(r, f)
+    tune(players.generator_optimizer, now)
+    players.generator_optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    players.generator_optimizer.step()
+    return {"loss_generator": loss.detach()}
