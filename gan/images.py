@@ -38,8 +38,9 @@ LONG_TEXT: Final = 1000
 
 def to_uint8(x: Tensors) -> Pixels:
     """(N, C, H, W) in [-1, 1] → uint8 (N, H, W, C): the nearest of 256 levels; beyond ±1 clipped, NaN is level 0."""
-    levels = np.rint((x.transpose(0, 2, 3, 1) + 1.0) * 127.5)
-    return np.nan_to_num(np.clip(levels, 0, 255), nan=0.0).astype(np.uint8)
+    levels = np.clip(np.rint((x.transpose(0, 2, 3, 1) + 1.0) * 127.5), 0, 255)
+    pixels: Pixels = np.nan_to_num(levels, nan=0.0).astype(np.uint8)
+    return pixels
 
 
 def from_uint8(pixels: Pixels) -> Tensors:

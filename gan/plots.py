@@ -3,7 +3,7 @@
 matplotlib is imported at the first plot: it costs half a second, which nobody should pay who draws only images.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -60,12 +60,10 @@ def trail(points: Points, size: int | None = None, conditions: Points | None = N
 
 def canvas(size: int | None) -> tuple["Figure", "Axes"]:
     """An empty figure of `size` × `size` pixels (480 × 480 by default, never below 200) and its axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     inches = max(size or SIDE, SMALLEST) / DPI
     figure = Figure(figsize=(inches, inches), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.grid(color="#e5e5e5", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -80,8 +78,8 @@ def coordinates(points: Points, conditions: Points | None) -> tuple[Coordinates,
         rest = f" (of {dims} coordinates)" if dims > 2 else ""
         return x[:, 0], x[:, 1], (f"x₁{rest}", "x₂")
     if conditions is not None and conditions.shape[1] == 1:
-        return conditions[:, 0].astype(np.float64), x[:, 0], ("condition", "x")
-    return np.arange(len(x), dtype=np.float64), x[:, 0], ("index", "x")
+        return conditions[:, 0].astype(np.float64), x[:, 0], ("condition", "x₁")
+    return np.arange(len(x), dtype=np.float64), x[:, 0], ("index", "x₁")
 
 
 def dots(
@@ -94,23 +92,26 @@ def dots(
     """One dot a point, smaller and fainter the more there are."""
     area = float(np.clip(4000 / len(x), 2, 20))
     coloured = labels is not None and labels.max() < MAX_CLASSES
-    look = {"c": labels, "cmap": "tab10", "vmin": 0, "vmax": 9.999} if coloured else {"color": COLOUR}
+    look = {"c": labels, "cmap": "tab20", "vmin": 0, "vmax": MAX_CLASSES - 0.001} if coloured else {"color": COLOUR}
     axes.scatter(x, y, s=area, alpha=0.7, linewidths=0, **look)
     axes.set(xlabel=names[0], ylabel=names[1])
 
 
 def histogram(axes: "Axes", values: Coordinates) -> None:
     """How often each value of one coordinate occurs; about √N bars, 100 at most."""
-    axes.hist(values, bins=int(np.clip(np.sqrt(len(values)), 5, 100)), color=COLOUR)
-    axes.set(xlabel="x", ylabel="count")
+    low, high = float(values.min()), float(values.max())
+    margin = max(high - low, 1e-6 * abs(high), 1e-6) / 100
+    bars = int(np.clip(np.sqrt(len(values)), 5, 100))
+    axes.hist(values, bins=bars, range=(low - margin, high + margin), color=COLOUR)
+    axes.set(xlabel="x₁", ylabel="count")
 
 
 def rendered(figure: "Figure", size: int | None) -> Pixels:
     """The figure's pixels, uint8 (size, size, 3), on white."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    agg = figure.canvas
-    assert isinstance(agg, FigureCanvasAgg)
+    agg: Any = FigureCanvasAgg(figure)
     agg.draw()
-    pixels = np.asarray(agg.buffer_rgba())[None, :, :, :3].copy()
-    return resize(pixels, size)[0]
+    pixels: Pixels = np.asarray(agg.buffer_rgba())[None, :, :, :3].copy()
+    drawn: Pixels = resize(pixels, size)[0]
+    return drawn

@@ -1,0 +1,72 @@
+"""Plots of points: the right size, the points where they belong, and no global state."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gan.plots import scatter, trail
+
+
+def ink(picture):
+    """Where a plot is blue, as the dots and bars are."""
+    red, green, blue = picture.astype(int).transpose(2, 0, 1)
+    return np.argwhere((blue - red > 60) & (blue > green))
+
+
+@pytest.mark.parametrize("size", [None, 320, 64])
+def test_a_plot_has_the_size_asked_for(size):
+    points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    assert scatter(points, size).shape == (size or 480, size or 480, 3)
+    assert scatter(points, size).dtype == np.uint8
+
+
+def test_points_stand_where_their_coordinates_say():
+    corners = np.array([[0, 0], [1, 1], [1, 1], [1, 1]], dtype=np.float32)
+    dots = ink(scatter(corners))
+    low, high = dots[dots[:, 1] < 240], dots[dots[:, 1] >= 240]
+    assert low[:, 0].min() > high[:, 0].max()
+
+
+def test_two_halves_of_a_line_make_two_groups_of_bars():
+    values = np.concatenate([np.random.default_rng(0).normal(m, 0.05, 200) for m in (-1, 1)]).astype(np.float32)[
+        :, None
+    ]
+    columns = np.unique(ink(scatter(values))[:, 1])
+    assert np.diff(columns).max() > 100
+
+
+def test_numbers_over_their_condition_show_both_branches():
+    x = np.linspace(0.2, 1, 400, dtype=np.float32)[:, None]
+    branches = np.where(np.arange(400)[:, None] % 2, x, -x)
+    dots = ink(scatter(branches, conditions=x))
+    right = dots[dots[:, 1] > np.quantile(dots[:, 1], 0.9)]
+    assert np.diff(np.unique(right[:, 0])).max() > 150
+
+
+@pytest.mark.parametrize("value", [0.0, 3e38, -1e-40])
+@pytest.mark.parametrize("dims", [1, 2, 5])
+def test_collapsed_and_extreme_points_are_still_a_plot(value, dims):
+    assert scatter(np.full((3, dims), value, dtype=np.float32)).std() > 0
+
+
+def test_classes_have_colours_of_their_own():
+    points = np.array([[0, 0], [1, 0]], dtype=np.float32)
+    alike, apart = (scatter(points, labels=np.array(labels)) for labels in ([0, 0], [0, 3]))
+    assert len(np.unique(apart.reshape(-1, 3), axis=0)) > len(np.unique(alike.reshape(-1, 3), axis=0))
+
+
+def test_a_trail_is_drawn_for_points_of_any_dimension():
+    for dims in (1, 2, 3):
+        walk = np.linspace(0, 1, 9, dtype=np.float32)[:, None].repeat(dims, axis=1)
+        assert trail(walk, 200).shape == (200, 200, 3)
+
+
+def test_matplotlib_is_loaded_at_the_first_plot_and_pyplot_never():
+    code = (
+        "import sys, numpy, gan.plots as plots; idle = 'matplotlib' in sys.modules; "
+        "plots.scatter(numpy.zeros((2, 2), 'f4')); print(idle, 'matplotlib.pyplot' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["False", "False"]
