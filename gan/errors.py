@@ -27,7 +27,7 @@ from typing import ClassVar
 
 
 class GanymedeError(Exception):
-    """Root of the tree. `code` is stable and machine-readable; `param` names the field to change, if one is at fault."""
+    """Root of the tree. `code` is stable and machine-readable; `param` names the field to change, if any."""
 
     code: ClassVar[str] = "internal"
 

@@ -38,7 +38,7 @@ class Words(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
-# ---- what the data is -------------------------------------------------------------------------------------------------
+# ---- what the data is ----
 
 
 class ImageShape(Words):
@@ -51,7 +51,7 @@ class ImageShape(Words):
 
 
 class PointShape(Words):
-    """Points of `dims` numbers; standardised (zero mean, unit variance) inside the networks, the data's units outside."""
+    """Points of `dims` numbers; standardised (zero mean, unit variance) inside the networks, the data's own outside."""
 
     kind: Literal["points"] = "points"
     dims: Annotated[int, Field(ge=1, le=4096)]
@@ -76,7 +76,7 @@ class DatasetFacts(Words):
     condition_dims: int = 0
 
 
-# ---- networks ---------------------------------------------------------------------------------------------------------
+# ---- networks ----
 
 
 class NetworkRequest(Words):
@@ -105,11 +105,11 @@ class NetworkSpec(Words):
     spectral_norm: bool = False
 
 
-# ---- training ---------------------------------------------------------------------------------------------------------
+# ---- training ----
 
 
 class TrainRequest(Words):
-    """Body of `POST /v1/jobs` with `type: train`. Only dataset, model and recipe matter; all else is chosen when left out."""
+    """Body of `POST /v1/jobs` with `type: train`. What is left out is chosen."""
 
     type: Literal["train"]
     dataset: Reference
@@ -150,7 +150,7 @@ class Schedule(Words):
 
 
 class CriticBoost(Words):
-    """More critic steps while the critic is young: `steps` for the first `first` generator steps and every `every`th."""
+    """More critic steps while the critic is young: `steps` for the first `first` generator steps, every `every`th."""
 
     steps: int
     first: int
@@ -196,7 +196,7 @@ class TrainingSpec(Words):
     chosen: dict[str, str]
 
 
-# ---- sampling ---------------------------------------------------------------------------------------------------------
+# ---- sampling ----
 
 Returns = Literal["image", "latent"]
 

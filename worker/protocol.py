@@ -18,7 +18,7 @@ class Line(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-# ---- supervisor → child -----------------------------------------------------------------------------------------------
+# ---- supervisor → child ----
 
 
 class StateFile(Line):
@@ -69,7 +69,7 @@ class Stop(Line):
 
 ToChild = TypeAdapter[Assignment | Lease | Stop](Annotated[Assignment | Lease | Stop, Field(discriminator="say")])
 
-# ---- child → supervisor -----------------------------------------------------------------------------------------------
+# ---- child → supervisor ----
 
 
 class Started(Line):

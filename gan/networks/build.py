@@ -37,7 +37,7 @@ def build_generator(spec: NetworkSpec, seed: int = 0) -> nn.Module:
 
 
 def build_discriminator(spec: NetworkSpec, seed: int = 0) -> nn.Module:
-    """The discriminator (critic) of `spec`: (x, c | None) → logits (N,). Spectrally normalised where the spec says so."""
+    """The discriminator (critic) of `spec`: (x, c | None) → logits (N,). Spectrally normalised if the spec says so."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ARCHITECTURES[spec.architecture].discriminator(spec)

@@ -93,4 +93,5 @@ class ProjectionHead(nn.Module):
         logits: Tensor = self.linear(features).squeeze(1)
         if self.embed is None:
             return logits
-        return logits + self.scale * (features * self.embed(c)).sum(dim=1)
+        projected: Tensor = logits + self.scale * (features * self.embed(c)).sum(dim=1)
+        return projected

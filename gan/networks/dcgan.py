@@ -3,6 +3,8 @@
 Width 64 at 64×64 RGB with z 100 is the published generator (3.6 M parameters).
 """
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from gan.networks.conditioning import ConditionedInput, ProjectionHead
@@ -34,7 +36,7 @@ class DcganGenerator(nn.Module):
         self.input = ConditionedInput(spec.latent_dim, spec.conditioning, spec.latent_dim)
         self.base = nn.ConvTranspose2d(self.input.width, channels[0], self.sizes[0], bias=False)
         self.base_norm = nn.BatchNorm2d(channels[0])
-        self.up = nn.ModuleList(_up(a, b) for a, b in zip(channels, channels[1:], strict=False))
+        self.up = nn.ModuleList(_up(a, b) for a, b in pairwise(channels))
         self.norms = nn.ModuleList(nn.BatchNorm2d(b) for b in channels[1:])
         self.to_image = nn.ConvTranspose2d(channels[-1], spec.shape.channels, 4, stride=2, padding=1, bias=False)
         self.apply(published_initialisation)
@@ -56,7 +58,7 @@ class DcganDiscriminator(nn.Module):
         assert isinstance(spec.shape, ImageShape)
         sizes = grid_sizes(spec.shape)
         channels = [spec.shape.channels, *reversed(channels_by_stage(spec.width, len(sizes) - 1))]
-        pairs = list(zip(channels, channels[1:], strict=False))
+        pairs = list(pairwise(channels))
         # the first layer has no norm, as published; a bias stands where no norm follows
         normed = [spec.batch_norm and k > 0 for k in range(len(pairs))]
         self.down = nn.ModuleList(

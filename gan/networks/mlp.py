@@ -1,5 +1,7 @@
 """Plain multilayer perceptrons for points: three hidden layers of `width` units."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +24,7 @@ class MlpGenerator(nn.Module):
         super().__init__()
         self.input = ConditionedInput(spec.latent_dim, spec.conditioning, spec.latent_dim)
         widths = [self.input.width] + [spec.width] * HIDDEN_LAYERS
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.output = nn.Linear(spec.width, point_dims(spec))
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
@@ -41,7 +43,7 @@ class MlpDiscriminator(nn.Module):
         super().__init__()
         self.input = ConditionedInput(point_dims(spec), spec.conditioning, spec.latent_dim)
         widths = [self.input.width] + [spec.width] * HIDDEN_LAYERS
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.head = ProjectionHead(spec.width, spec.conditioning)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:

@@ -44,7 +44,7 @@ def latents(rng: np.random.Generator, count: int, dim: int, distribution: Latent
 
 
 class Deck:
-    """Endless shuffled passes over `items`: the `step`-th hand of `size` cards depends on (seed, stream, step) alone."""
+    """Endless shuffled passes over `items`: hand `step` of `size` cards depends on (seed, stream, step) alone."""
 
     def __init__(self, items: NDArray[np.int64], seed: int, stream: Stream) -> None:
         assert len(items) > 0

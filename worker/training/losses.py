@@ -24,7 +24,7 @@ class AdversarialLoss(NamedTuple):
 
 
 def cross_entropy_discriminator(r: Tensor, f: Tensor) -> Tensor:
-    """mean(sp(-r) + sp(f)) = -V(D, G), the negative log-likelihood of telling real from generated (Goodfellow 2014, eq. 1).
+    """mean(sp(-r) + sp(f)) = -V(D, G), the cross-entropy of telling real from generated (Goodfellow 2014, eq. 1).
 
     >>> import torch
     >>> cross_entropy_discriminator(torch.zeros(4), torch.zeros(4)).item()  # 2 log 2: D cannot tell

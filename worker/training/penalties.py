@@ -14,7 +14,7 @@ Critic = Callable[[Tensor, Tensor | None], Tensor]
 
 
 def input_gradients(logits: Tensor, x: Tensor) -> Tensor:
-    """∇ₓD(x), one row a sample: (N,), (N, …) → (N, numbers in x). Differentiable once more; x must require gradients."""
+    """∇ₓD(x), one row a sample: (N,), (N, …) → (N, numbers in x). Differentiable again; x must require gradients."""
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient.flatten(1)
 

@@ -1,4 +1,4 @@
-"""One adversarial step of either player, as the equations have it. Nothing here knows of a queue, an epoch or a file."""
+"""One adversarial step of either player, as the equations have it; it knows of no queue, epoch or file."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Batch:
 
 
 def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
-    """One update of D against the present G. Returns detached scalars: loss, penalty, gap = E r - E f, mean r, mean f."""
+    """One update of D against the present G. Returns detached scalars: loss, penalty, E r, E f."""
     D, G = players.discriminator, players.generator
     BEFORE_CRITIC_STEP[spec.lipschitz](D, spec)
     D.requires_grad_(True)
