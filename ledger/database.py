@@ -1,0 +1,198 @@
+"""The ledger's database: engine, sessions, version. SQLite by default, PostgreSQL by URL."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from gan.errors import LedgerMismatch, Unavailable
+from ledger.clock import now
+from ledger.tables import EventRow
+
+BUSY_SECONDS = 15
+"""How long a SQLite writer waits for another before the ledger counts as away."""
+
+EVENT_LOCK = 0x67616E79
+"""PostgreSQL advisory lock that makes event numbers grow in the order of commits."""
+
+DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_READONLY")
+SQLSTATE_AWAY = ("08", "53", "57P", "55P03", "40P01")
+"""Connection lost, resources exhausted, server shut down or starting, lock not had, deadlock: all worth another try."""
+
+
+def mint(prefix: str) -> str:
+    """A new unguessable id: the prefix, `_`, and 24 hexadecimal digits (96 random bits)."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+class Ledger:
+    """A database that holds the ledger. Thread-safe; one per process.
+
+    The URL is SQLAlchemy's: `sqlite:///path` or `postgresql://…` (psycopg).
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _normal(url)
+        self._engine = _sqlite_engine(self.url) if self._sqlite else _postgresql_engine(self.url)
+        self._readers = sessionmaker(self._engine, expire_on_commit=False)
+        self._writers = sessionmaker(self._engine.execution_options(begin="IMMEDIATE"), expire_on_commit=False)
+
+    @property
+    def _sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for reads, one snapshot on SQLite. Raises Unavailable when the database is away."""
+        with _away(), self._readers() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session whose changes are committed together when the block ends, with the events told to `record`.
+
+        Raises Unavailable when the database is away; whether the commit had happened is then unknown.
+        """
+        with _away(), self._writers.begin() as session:
+            yield session
+            _write_events(session)
+
+    def time(self) -> float:
+        """Database time in Unix seconds; also the cheapest proof that the database answers."""
+        with self.reading() as session:
+            return float(session.scalars(select(now())).one())
+
+    def migrate(self) -> None:
+        """Bring the schema to this program's version; makes the database file where there is none."""
+        if self._sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        with _away(), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
+            if not self._sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def check_version(self) -> None:
+        """Raises LedgerMismatch unless the schema is exactly this program's; Unavailable when the database is away."""
+        found, wanted = self._version(), ScriptDirectory.from_config(_config()).get_current_head()
+        if found is None:
+            raise LedgerMismatch("there is no ledger in the database yet: run `ganymede migrate`")
+        if found != wanted:
+            raise LedgerMismatch(
+                f"the ledger is of version {found}, this program's is {wanted}: run `ganymede migrate`"
+            )
+
+    def _version(self) -> str | None:
+        if self._sqlite and not Path(self.url.database or "").exists():
+            return None
+        with _away(), self._engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def record(session: Session, job_id: str, type: str, data: dict[str, Any]) -> None:
+    """Have an event written with this session's transaction, as its last statement."""
+    session.info.setdefault("events", []).append({"job_id": job_id, "type": type, "data": data})
+
+
+def _write_events(session: Session) -> None:
+    """Events come last, under one lock: numbers then grow in the order of commits, and followers miss none."""
+    events = session.info.pop("events", [])
+    if not events:
+        return
+    session.flush()
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
+    session.add_all(EventRow(**event) for event in events)
+    session.flush()
+
+
+def _normal(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.drivername not in {*DRIVERS, *DRIVERS.values()}:
+        raise ValueError(f"GANYMEDE_DATABASE_URL: {parsed.drivername}:// is not sqlite:// or postgresql://")
+    return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise ValueError("GANYMEDE_DATABASE_URL: the ledger is shared by processes; give sqlite:/// a file")
+    serializer = partial(json.dumps, allow_nan=False)
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS}, json_serializer=serializer, pool_size=8, max_overflow=24
+    )
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    """The driver's own transaction control is turned off: it would begin late and deferred."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Writers take the write lock at once: a deferred reader that turns writer could not wait, only fail."""
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        connect_args={"connect_timeout": 5},
+        json_serializer=partial(json.dumps, allow_nan=False),
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=15,
+        pool_timeout=10,
+    )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    """The one place where a database that cannot be reached becomes Unavailable."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable("the database is busy: no connection became free") from error
+    except (OperationalError, InterfaceError) as error:
+        if not _is_away(error):
+            raise
+        raise Unavailable(f"the database cannot be reached: {str(error.orig).splitlines()[0]}") from error
+
+
+def _is_away(error: DBAPIError) -> bool:
+    if error.connection_invalidated:
+        return True
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return str(name).startswith(SQLITE_AWAY)
+    state = getattr(error.orig, "sqlstate", None)
+    return state is None or str(state).startswith(SQLSTATE_AWAY)

@@ -1,0 +1,616 @@
+"""Jobs: made, claimed, held under a lease and an epoch, ended. SQL is the truth about them.
+
+Who holds a job is `(id, epoch)` while its status is running, pausing or cancelling. Everything that a holder writes is
+guarded by that and raises LostClaim when it no longer holds. Leases go by database time alone.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Update, case, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from gan.errors import Conflict, InvalidRequest, LostClaim, NotFound, WorkerLost
+from gan.spec import TrainingSpec
+from ledger.clock import now
+from ledger.database import Ledger, mint, record
+from ledger.mapping import checkpoint_record, dataset_record, event_record, job_record, metrics_record, preview_record
+from ledger.records import Dataset, Event, Job, MetricsRow, Page, Preview, Published, Saved
+from ledger.states import ATTEMPTS, CANCELLED, EDGES, HELD, LET_GO, PAUSED, QUEUES, RESUMED, TERMINAL, before
+from ledger.tables import CheckpointRow, DatasetRow, EventRow, JobRow, MetricsTable, ModelRow, PreviewRow, WorkerRow
+
+KEPT_STATES = 2
+"""Training states kept a model: the newest, and one to go back to should the newest be damaged."""
+
+
+class Jobs:
+    """The jobs of a ledger. Every method is one transaction; all raise Unavailable when the database is away."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    # ---- making -----------------------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        type: str,
+        spec: dict[str, Any],
+        *,
+        dataset: Dataset | None = None,
+        model_id: str | None = None,
+        model: str | None = None,
+        seed: int | None = None,
+        priority: int = 0,
+        metadata: dict[str, str] | None = None,
+    ) -> Job:
+        """Queue a job of a type of `QUEUES`. Raises Conflict unless its dataset (if any) is still there and ready."""
+        with self._ledger.writing() as session:
+            ready = _ready(session, dataset.id) if dataset else None
+            return add_job(
+                session,
+                type=type,
+                spec=spec,
+                dataset_id=ready.id if ready else None,
+                dataset=ready.name if ready else None,
+                model_id=model_id,
+                model=model,
+                seed=seed,
+                priority=priority,
+                labels=metadata or {},
+            )
+
+    def create_training(
+        self,
+        spec: TrainingSpec,
+        dataset: Dataset,
+        model_name: str,
+        priority: int = 0,
+        metadata: dict[str, str] | None = None,
+    ) -> Job:
+        """Make a model and the job that trains it. Raises Conflict when the name is taken or the dataset not ready."""
+        with self._ledger.writing() as session:
+            ready = _ready(session, dataset.id)
+            model = _add_model(session, spec, ready, model_name)
+            return add_job(
+                session,
+                type="train",
+                spec=spec.model_dump(mode="json"),
+                dataset_id=ready.id,
+                dataset=ready.name,
+                model_id=model.id,
+                model=model.name,
+                seed=spec.seed,
+                priority=priority,
+                labels=metadata or {},
+            )
+
+    def retry(self, id: str) -> Job:
+        """A new job with the same spec, dataset and model, going on from the model's newest checkpoint.
+
+        Raises NotFound, or Conflict where the job has not failed or been cancelled, its dataset or model is gone,
+        or another job works on them.
+        """
+        with self._ledger.writing() as session:
+            old = _find(session, id)
+            if old.status not in {"failed", "cancelled"}:
+                raise Conflict(f"job {id} is {old.status}: only failed and cancelled jobs can be retried")
+            _RETRY_CHECKS.get(old.type, _check_dataset)(session, old)
+            copied = ("type", "spec", "dataset_id", "dataset", "model_id", "model", "seed", "priority", "labels")
+            job = add_job(session, retry_of=old.id, **{name: getattr(old, name) for name in copied})
+            preparing = update(DatasetRow).where(DatasetRow.id == job.dataset_id, DatasetRow.status == "preparing")
+            session.execute(preparing.values(job_id=job.id))
+            return job
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> Job:
+        """Raises NotFound."""
+        with self._ledger.reading() as session:
+            return job_record(_find(session, id))
+
+    def queue_position(self, id: str) -> int | None:
+        """1 for the job that is claimed next, 2 for the one behind it …; None for a job that is not queued."""
+        other = aliased(JobRow)
+        ahead = or_(
+            other.priority > JobRow.priority,
+            (other.priority == JobRow.priority) & (other.number <= JobRow.number),
+        )
+        count = select(func.count()).where(other.queue == JobRow.queue, other.status == "queued", ahead)
+        with self._ledger.reading() as session:
+            wanted = select(count.scalar_subquery()).where(JobRow.id == id, JobRow.status == "queued")
+            return session.scalars(wanted).one_or_none()
+
+    def queue_positions(self, ids: Iterable[str]) -> dict[str, int]:
+        """`queue_position` for many jobs in one query; jobs that are not queued are left out."""
+        order = (JobRow.priority.desc(), JobRow.number)
+        place = func.row_number().over(partition_by=JobRow.queue, order_by=order).label("place")
+        queued = select(JobRow.id, place).where(JobRow.status == "queued").subquery()
+        with self._ledger.reading() as session:
+            rows = session.execute(select(queued.c.id, queued.c.place).where(queued.c.id.in_(list(ids))))
+            return {row.id: row.place for row in rows}
+
+    def versions(self, ids: Iterable[str]) -> dict[str, tuple[str, int]]:
+        """Status and version of each of these jobs that exists: what a watcher compares."""
+        with self._ledger.reading() as session:
+            rows = session.execute(select(JobRow.id, JobRow.status, JobRow.version).where(JobRow.id.in_(list(ids))))
+            return {id: (status, version) for id, status, version in rows}
+
+    def waiting(self, queue: str) -> int:
+        """How many jobs are queued there."""
+        with self._ledger.reading() as session:
+            count = select(func.count()).where(JobRow.queue == queue, JobRow.status == "queued")
+            return session.scalars(count).one()
+
+    # ---- a caller's wishes ------------------------------------------------------------------------------------------
+
+    def cancel(self, id: str) -> tuple[Job, bool]:
+        """Ask for the end: a job nobody holds ends at once. The flag is False where there was nothing to do.
+
+        Raises NotFound, or Conflict for a job that succeeded or failed.
+        """
+        return self._wish(id, CANCELLED, nothing={"cancelling", "cancelled"}, verb="cancelled")
+
+    def pause(self, id: str) -> tuple[Job, bool]:
+        """Ask for a pause. Raises NotFound, or Conflict for a job that is ending or has ended."""
+        return self._wish(id, PAUSED, nothing={"pausing", "paused"}, verb="paused")
+
+    def resume(self, id: str) -> tuple[Job, bool]:
+        """Put a paused job back into its queue. Raises NotFound, or Conflict for a job that is ending or has ended."""
+        return self._wish(id, RESUMED, nothing={"queued", "running"}, verb="resumed")
+
+    def _wish(self, id: str, becomes: dict[str, str], *, nothing: set[str], verb: str) -> tuple[Job, bool]:
+        with self._ledger.writing() as session:
+            row = _find(session, id, lock=True)
+            if row.status in nothing:
+                return job_record(row), False
+            if row.status not in becomes:
+                raise Conflict(f"job {id} is {row.status} and cannot be {verb}")
+            changed = update(JobRow).where(JobRow.id == id)
+            return job_record(_move(session, changed, {row.status: becomes[row.status]}, {"by": "request"})[0]), True
+
+    def delete(self, id: str) -> list[str]:
+        """Delete a job that has ended, with its events, metrics and previews; returns the paths to remove from storage.
+
+        Its model stays, unless it has no checkpoint and no other job. Raises NotFound, or Conflict before its end.
+        """
+        with self._ledger.writing() as session:
+            row = _find(session, id, lock=True)
+            if row.status not in TERMINAL:
+                raise Conflict(f"job {id} is {row.status}: cancel it first")
+            session.execute(delete(JobRow).where(JobRow.id == id))
+            return [f"previews/{id}", *_drop_barren(session, row.model_id)]
+
+    # ---- a worker's claim -------------------------------------------------------------------------------------------
+
+    def claim(self, queue: str, worker: str, lease_seconds: float, host: str | None = None) -> Job | None:
+        """Take the head of the queue (priority, then age), or None when it is empty.
+
+        One guarded UPDATE: the epoch rises, the lease runs from now. `data` of the record is the job's dataset.
+        """
+        head = (
+            select(JobRow.number)
+            .where(JobRow.queue == queue, JobRow.status == "queued")
+            .order_by(JobRow.priority.desc(), JobRow.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        taken = (
+            update(JobRow)
+            .where(JobRow.number == head)
+            .values(
+                epoch=JobRow.epoch + 1,
+                lease_until=now() + lease_seconds,
+                worker=worker,
+                host=host,
+                device=None,
+                started_at=func.coalesce(JobRow.started_at, now()),
+            )
+        )
+        with self._ledger.writing() as session:
+            for row in _move(session, taken, {"queued": "running"}, {"worker": worker}):
+                data = session.scalars(select(DatasetRow).where(DatasetRow.id == row.dataset_id)).one_or_none()
+                return job_record(row, data=dataset_record(data) if data else None)
+            return None
+
+    def look(self, id: str, epoch: int) -> str:
+        """The status of a held job, without writing. Raises LostClaim."""
+        with self._ledger.reading() as session:
+            status = session.scalars(select(JobRow.status).where(*_held(id, epoch))).one_or_none()
+            if status is None:
+                raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
+            return status
+
+    def heartbeat(self, id: str, epoch: int, lease_seconds: float, progress: dict[str, Any] | None = None) -> str:
+        """Renew the lease, with news of progress if there is any; returns the status. Raises LostClaim."""
+        news = {} if progress is None else {"progress": progress, "version": JobRow.version + 1}
+        with self._ledger.writing() as session:
+            return _hold(session, id, epoch, lease_until=now() + lease_seconds, **news).status
+
+    def started(self, id: str, epoch: int, device: str) -> None:
+        """The job's own code runs, on this device. Raises LostClaim."""
+        with self._ledger.writing() as session:
+            _hold(session, id, epoch, device=device, version=JobRow.version + 1)
+            record(session, id, "job.started", {"device": device, "epoch": epoch})
+
+    def note(self, id: str, epoch: int, type: str, data: dict[str, Any]) -> None:
+        """Write an event. Raises LostClaim."""
+        with self._ledger.writing() as session:
+            _lock(session, id, epoch)
+            record(session, id, type, data)
+
+    def add_metrics(self, id: str, epoch: int, images: int, values: dict[str, float | None]) -> None:
+        """Write one row of the series, over an earlier one at as many images. Raises LostClaim."""
+        with self._ledger.writing() as session:
+            _lock(session, id, epoch)
+            session.merge(MetricsTable(job_id=id, images=images, values=values))
+
+    def add_preview(self, id: str, epoch: int, images: int, path: str) -> None:
+        """Record a preview that lies at `path`, over an earlier one at as many images. Raises LostClaim."""
+        with self._ledger.writing() as session:
+            _lock(session, id, epoch)
+            session.merge(PreviewRow(job_id=id, images=images, path=path))
+            record(session, id, "preview.saved", {"images": images})
+
+    def publish_checkpoint(self, id: str, epoch: int, saved: Saved) -> Published:
+        """Make a saved checkpoint the model's newest; the count of attempts starts anew.
+
+        Keeps `keep_checkpoints` of the job's spec (and at least two while the job is not over), pinned ones besides,
+        and the training states of the newest two. Raises LostClaim; the files are then nobody's.
+        """
+        with self._ledger.writing() as session:
+            job = _hold(session, id, epoch, attempt=0)
+            assert job.model_id is not None
+            retired = _replace(session, job.model_id, saved)
+            row = CheckpointRow(model_id=job.model_id, job_id=id, **asdict(saved))
+            session.add(row)
+            session.flush()
+            retired += _retire(session, job.model_id, max(KEPT_STATES, job.spec.get("keep_checkpoints", KEPT_STATES)))
+            record(session, id, "checkpoint.published", {"checkpoint": saved.id, "images": saved.images})
+            kept = {saved.path, saved.state_path}
+            return Published(checkpoint_record(row), [path for path in retired if path not in kept])
+
+    def finish(
+        self,
+        id: str,
+        epoch: int,
+        status: str,
+        ended_by: str | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> list[str]:
+        """End a held job: `succeeded`, `failed` (with `error` = {code, message, param}) or `cancelled`.
+
+        Returns the paths that retention gives up now. Raises LostClaim, or Conflict for an edge that there is not.
+        """
+        assert status in TERMINAL, status
+        assert (error is not None) == (status == "failed"), "a failure, and only a failure, has an error"
+        with self._ledger.writing() as session:
+            row = _end(session, id, epoch, status, {"ended_by": ended_by, "error": error})
+            if status != "succeeded" or row.model_id is None:
+                return []
+            return _retire(session, row.model_id, row.spec.get("keep_checkpoints", KEPT_STATES))
+
+    def release(self, id: str, epoch: int) -> str:
+        """Let go of a held job, no attempt charged; returns what it became: queued, paused or cancelled.
+
+        Raises LostClaim.
+        """
+        with self._ledger.writing() as session:
+            held = update(JobRow).where(*_held(id, epoch))
+            for row in _move(session, held, LET_GO, {"reason": "released"}):
+                return row.status
+            raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
+
+    def lost(self, id: str, epoch: int, reason: str) -> str:
+        """The child of a held job died without a word: an attempt is charged; returns what the job became.
+
+        It goes back to its queue, or is `failed` (worker_lost) the third time. Raises LostClaim.
+        """
+        with self._ledger.writing() as session:
+            for row in _lose(session, _held(id, epoch), reason):
+                return row.status
+            raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
+
+    def expire(self, queue: str | None = None) -> list[Job]:
+        """Take every job whose lease has passed from its holder, an attempt charged; returns what they became."""
+        condition: list[ColumnElement[bool]] = [JobRow.lease_until < now()]
+        if queue is not None:
+            condition.append(JobRow.queue == queue)
+        if not self._any_held(condition):
+            return []
+        with self._ledger.writing() as session:
+            return [job_record(row) for row in _lose(session, condition, "lease_passed")]
+
+    def _any_held(self, condition: Iterable[ColumnElement[bool]]) -> bool:
+        """A look first: a poll that finds nothing takes no write lock."""
+        with self._ledger.reading() as session:
+            held = select(JobRow.number).where(JobRow.status.in_(HELD), *condition).limit(1)
+            return session.scalars(held).first() is not None
+
+    def release_dead(self, workers: Collection[str]) -> list[Job]:
+        """Take the jobs of these workers (known to be dead) at once, an attempt charged, and forget the workers."""
+        with self._ledger.writing() as session:
+            lost = _lose(session, [JobRow.worker.in_(list(workers))], "worker_died")
+            session.execute(delete(WorkerRow).where(WorkerRow.id.in_(list(workers))))
+            return [job_record(row) for row in lost]
+
+    # ---- what happened ----------------------------------------------------------------------------------------------
+
+    def events_after(self, job: str | None, after: int = 0, limit: int = 100) -> list[Event]:
+        """The events of a job (None: of all jobs) with numbers above `after`, oldest first."""
+        wanted = select(EventRow).where(EventRow.number > after).order_by(EventRow.number).limit(limit)
+        if job is not None:
+            wanted = wanted.where(EventRow.job_id == job)
+        with self._ledger.reading() as session:
+            return [event_record(row) for row in session.scalars(wanted)]
+
+    def newest_event(self) -> int:
+        """The highest event number there is, over all jobs; 0 where there is none."""
+        with self._ledger.reading() as session:
+            return session.scalars(select(func.coalesce(func.max(EventRow.number), 0))).one()
+
+    def metrics(self, job: str, after: int = -1, limit: int | None = None) -> list[MetricsRow]:
+        """A job's series in order of images seen, from beyond `after` images."""
+        wanted = select(MetricsTable).where(MetricsTable.job_id == job, MetricsTable.images > after)
+        with self._ledger.reading() as session:
+            return [metrics_record(row) for row in session.scalars(wanted.order_by(MetricsTable.images).limit(limit))]
+
+    def previews(self, job: str) -> list[Preview]:
+        """A job's previews in order of images seen."""
+        wanted = select(PreviewRow).where(PreviewRow.job_id == job).order_by(PreviewRow.images)
+        with self._ledger.reading() as session:
+            return [preview_record(row) for row in session.scalars(wanted)]
+
+    # last in its class: below it, `list` would mean this method
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        type: str | None = None,
+        model: str | None = None,
+        after: str | None = None,
+        limit: int = 20,
+        order: str = "desc",
+    ) -> Page[Job]:
+        """A page of jobs, newest first (`order="asc"`: oldest first), beginning after the job `after`.
+
+        `model` is a name or an id. Raises InvalidRequest where `after` is no job.
+        """
+        with self._ledger.reading() as session:
+            wanted = select(JobRow)
+            for column, value in ((JobRow.status, status), (JobRow.type, type)):
+                wanted = wanted if value is None else wanted.where(column == value)
+            if model is not None:
+                wanted = wanted.where(or_(JobRow.model == model, JobRow.model_id == model))
+            rows = page(session, wanted, JobRow, after=after, limit=limit, order=order)
+            return Page([job_record(row) for row in rows[:limit]], len(rows) > limit)
+
+
+# ---- shared by the repositories -------------------------------------------------------------------------------------
+
+
+def add_job(session: Session, *, type: str, **fields: Any) -> Job:
+    """Add a queued job in this transaction."""
+    row = JobRow(id=mint("job"), type=type, queue=QUEUES[type], **fields)
+    session.add(row)
+    session.flush()
+    record(session, row.id, "job.queued", {"status": "queued", "retry_of": row.retry_of})
+    return job_record(row)
+
+
+def page(session: Session, wanted: Select[Any], table: Any, *, after: str | None, limit: int, order: str) -> list[Any]:
+    """Up to `limit + 1` rows beyond the row with id `after`. Raises InvalidRequest where there is no such row."""
+    descending = order == "desc"
+    if after is not None:
+        number = session.scalars(select(table.number).where(table.id == after)).one_or_none()
+        if number is None:
+            raise InvalidRequest(f"nothing has the id {after}", param="after")
+        wanted = wanted.where(table.number < number if descending else table.number > number)
+    return list(session.scalars(wanted.order_by(table.number.desc() if descending else table.number).limit(limit + 1)))
+
+
+def succeed(session: Session, id: str, epoch: int) -> JobRow:
+    """End a held job as succeeded in this transaction. Raises LostClaim."""
+    return _end(session, id, epoch, "succeeded", {"ended_by": "done"})
+
+
+def live_job(session: Session, condition: ColumnElement[bool]) -> str | None:
+    """The id of a job that has not ended and meets the condition, if there is one."""
+    return session.scalars(select(JobRow.id).where(condition, JobRow.status.not_in(TERMINAL)).limit(1)).one_or_none()
+
+
+# ---- below: one transaction's steps ---------------------------------------------------------------------------------
+
+
+def _find(session: Session, id: str, *, lock: bool = False) -> JobRow:
+    wanted = select(JobRow).where(JobRow.id == id)
+    row = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {id}")
+    return row
+
+
+def _held(id: str, epoch: int) -> list[ColumnElement[bool]]:
+    return [JobRow.id == id, JobRow.epoch == epoch, JobRow.status.in_(HELD)]
+
+
+def _lock(session: Session, id: str, epoch: int) -> None:
+    """Hold the row for this transaction without changing it. Raises LostClaim."""
+    if session.scalars(select(JobRow.number).where(*_held(id, epoch)).with_for_update()).one_or_none() is None:
+        raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
+
+
+def _hold(session: Session, id: str, epoch: int, **values: Any) -> JobRow:
+    """Change a held row. Raises LostClaim."""
+    for row in _run(session, update(JobRow).where(*_held(id, epoch)).values(**values)):
+        return row
+    raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
+
+
+def _run(session: Session, statement: Update) -> list[JobRow]:
+    """Execute an UPDATE and return the rows as it left them."""
+    returned = statement.returning(JobRow).execution_options(populate_existing=True, synchronize_session=False)
+    return list(session.scalars(returned))
+
+
+def _move(
+    session: Session, statement: Update, edges: dict[str, str], data: dict[str, Any], **values: Any
+) -> list[JobRow]:
+    """Take rows along edges of `EDGES`, with all that follows: version, times, events, a preparation's dataset.
+
+    Rows in other statuses stay as they are: the statement is guarded by the statuses that `edges` begins with.
+    """
+    assert all(later in EDGES[earlier] for earlier, later in edges.items()), edges
+    guarded = statement.where(JobRow.status.in_(edges))
+    moved = _run(session, guarded.values(_consequences(edges) | values))
+    for row in moved:
+        _tell(session, row, data)
+    return moved
+
+
+def _consequences(edges: dict[str, str]) -> dict[str, Any]:
+    """Column → value of every row that moves along `edges`; a job that nobody holds any more has no lease or worker."""
+    ending = [earlier for earlier, later in edges.items() if later in TERMINAL]
+    holding = [earlier for earlier, later in edges.items() if later in HELD]
+    waiting = [earlier for earlier, later in edges.items() if later not in TERMINAL | HELD]
+    return {
+        "status": case(edges, value=JobRow.status),
+        "version": JobRow.version + 1,
+        "finished_at": case((JobRow.status.in_(ending), now())),
+        "lease_until": case((JobRow.status.in_(holding), JobRow.lease_until)),
+        "worker": case((JobRow.status.in_(waiting), None), else_=JobRow.worker),
+        "device": case((JobRow.status.in_(waiting), None), else_=JobRow.device),
+    }
+
+
+def _tell(session: Session, row: JobRow, data: dict[str, Any]) -> None:
+    told = {"status": row.status, "epoch": row.epoch, "attempt": row.attempt, **data}
+    if row.error is not None:
+        told["error"] = row.error
+    record(session, row.id, "job.requeued" if row.status == "queued" else f"job.{row.status}", told)
+    if row.type == "prepare" and row.status in TERMINAL - {"succeeded"}:
+        _fail_dataset(session, row)
+
+
+def _fail_dataset(session: Session, job: JobRow) -> None:
+    """A preparation that did not succeed leaves a failed dataset, with the reason."""
+    error = job.error or {"code": "cancelled", "message": "its preparation was cancelled", "param": None}
+    preparing = update(DatasetRow).where(DatasetRow.id == job.dataset_id, DatasetRow.status == "preparing")
+    session.execute(preparing.values(status="failed", error=error))
+
+
+def _end(session: Session, id: str, epoch: int, status: str, values: dict[str, Any]) -> JobRow:
+    edges = dict.fromkeys(sorted(before(status) & HELD), status)
+    for row in _move(
+        session, update(JobRow).where(*_held(id, epoch)), edges, {"ended_by": values.get("ended_by")}, **values
+    ):
+        return row
+    _lock(session, id, epoch)
+    raise Conflict(f"job {id} cannot become {status} now")
+
+
+def _lose(session: Session, condition: Iterable[ColumnElement[bool]], reason: str) -> list[JobRow]:
+    """Take held jobs that meet the condition from their holders: back to the queue, or failed the third time."""
+    held = select(JobRow.number).where(JobRow.status.in_(HELD), *condition).order_by(JobRow.number)
+    numbers = list(session.scalars(held.with_for_update(skip_locked=True)))
+    if not numbers:
+        return []
+    taken = update(JobRow).where(JobRow.number.in_(numbers))
+    message = f"the worker died {ATTEMPTS} times without a new checkpoint; the machine's log may say why"
+    error = {"code": WorkerLost.code, "message": message, "param": None}
+    data, attempt = {"reason": reason}, JobRow.attempt + 1
+    worn = taken.where(JobRow.attempt >= ATTEMPTS - 1)
+    failed = _move(session, worn, {"running": "failed"}, data, attempt=attempt, error=error)
+    return failed + _move(session, taken, LET_GO, data, attempt=attempt)
+
+
+def _ready(session: Session, dataset_id: str) -> DatasetRow:
+    """A ready dataset, kept from deletion until this transaction ends. Raises NotFound or Conflict."""
+    wanted = select(DatasetRow).where(DatasetRow.id == dataset_id).with_for_update(read=True)
+    row = session.scalars(wanted).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no dataset {dataset_id}")
+    if row.status != "ready":
+        raise Conflict(f"dataset {row.name} is {row.status}, not ready")
+    return row
+
+
+def _add_model(session: Session, spec: TrainingSpec, dataset: DatasetRow, name: str) -> ModelRow:
+    row = ModelRow(
+        id=mint("mdl"),
+        name=name,
+        recipe=spec.recipe,
+        network=spec.network.model_dump(mode="json"),
+        dataset_id=dataset.id,
+        dataset=dataset.name,
+        classes=dataset.classes if spec.network.conditioning.kind == "class" else [],
+    )
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"a model named {name} exists already: choose another name", param="model") from error
+    return row
+
+
+def _check_dataset(session: Session, job: JobRow) -> None:
+    if job.dataset_id is not None:
+        _ready(session, job.dataset_id)
+
+
+def _check_training(session: Session, job: JobRow) -> None:
+    """Its dataset and model are there, and no other job trains the model."""
+    _check_dataset(session, job)
+    if session.scalars(select(ModelRow.id).where(ModelRow.id == job.model_id).with_for_update()).one_or_none() is None:
+        raise Conflict(f"the model {job.model} of job {job.id} was deleted: create a new job")
+    other = live_job(session, (JobRow.model_id == job.model_id) & (JobRow.type == "train"))
+    if other is not None:
+        raise Conflict(f"job {other} trains the model {job.model} already")
+
+
+def _renew_dataset(session: Session, job: JobRow) -> None:
+    """A preparation is tried again: its dataset is preparing once more."""
+    failed = update(DatasetRow).where(DatasetRow.id == job.dataset_id, DatasetRow.status == "failed")
+    if session.scalars(failed.values(status="preparing", error=None).returning(DatasetRow.id)).one_or_none() is None:
+        raise Conflict(f"the dataset {job.dataset} of job {job.id} was deleted or is prepared already")
+
+
+_RETRY_CHECKS = {"train": _check_training, "prepare": _renew_dataset}
+"""Job type → what must hold before it is tried again (the others: `_check_dataset`)."""
+
+
+def _replace(session: Session, model_id: str, saved: Saved) -> list[str]:
+    """Drop the checkpoint at as many images, which a resumed job made before it was interrupted; returns its paths."""
+    same = delete(CheckpointRow).where(CheckpointRow.model_id == model_id, CheckpointRow.images == saved.images)
+    rows = session.execute(same.returning(CheckpointRow.path, CheckpointRow.state_path))
+    return [path for row in rows for path in row if path is not None]
+
+
+def _retire(session: Session, model_id: str, keep: int) -> list[str]:
+    """Keep the newest `keep` and all pinned checkpoints, and the newest two states; returns the paths of the rest."""
+    newest = select(CheckpointRow).where(CheckpointRow.model_id == model_id).order_by(CheckpointRow.number.desc())
+    paths: list[str | None] = []
+    for age, row in enumerate(list(session.scalars(newest))):
+        if age >= KEPT_STATES:
+            paths.append(row.state_path)
+            row.state_path = row.state_bytes = row.state_sha256 = None
+        if age >= keep and not row.pinned:
+            paths += [row.path, row.state_path]
+            session.delete(row)
+    session.flush()
+    return [path for path in paths if path is not None]
+
+
+def _drop_barren(session: Session, model_id: str | None) -> list[str]:
+    """Delete a model that has neither a checkpoint nor a job; returns the path to remove."""
+    model = session.scalars(select(ModelRow).where(ModelRow.id == model_id).with_for_update()).one_or_none()
+    if model is None:
+        return []
+    checkpoint = select(CheckpointRow.number).where(CheckpointRow.model_id == model_id).limit(1)
+    job = select(JobRow.number).where(JobRow.model_id == model_id).limit(1)
+    if session.scalars(checkpoint.union_all(job)).first() is not None:
+        return []
+    session.delete(model)
+    return [f"checkpoints/{model_id}"]

@@ -1,0 +1,66 @@
+"""Rows → records: a record takes the row's columns of the same names."""
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ledger.records import Checkpoint, Dataset, Event, Job, MetricsRow, Model, Preview, Worker
+from ledger.tables import (
+    CheckpointRow,
+    DatasetRow,
+    EventRow,
+    JobRow,
+    MetricsTable,
+    ModelRow,
+    PreviewRow,
+    Table,
+    WorkerRow,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    R = TypeVar("R", bound=DataclassInstance)
+
+
+def _copied(kind: "type[R]", row: Table, **given: Any) -> "R":
+    return kind(**given, **{field.name: getattr(row, field.name) for field in fields(kind) if field.name not in given})
+
+
+def job_record(row: JobRow, data: Dataset | None = None) -> Job:
+    """A job, with its dataset where a claim needs it."""
+    return _copied(Job, row, metadata=row.labels, data=data)
+
+
+def dataset_record(row: DatasetRow) -> Dataset:
+    """A dataset."""
+    return _copied(Dataset, row)
+
+
+def model_record(row: ModelRow) -> Model:
+    """A model."""
+    return _copied(Model, row)
+
+
+def checkpoint_record(row: CheckpointRow) -> Checkpoint:
+    """A checkpoint."""
+    return _copied(Checkpoint, row)
+
+
+def event_record(row: EventRow) -> Event:
+    """An event."""
+    return _copied(Event, row)
+
+
+def metrics_record(row: MetricsTable) -> MetricsRow:
+    """A row of a series."""
+    return _copied(MetricsRow, row)
+
+
+def preview_record(row: PreviewRow) -> Preview:
+    """A preview."""
+    return _copied(Preview, row)
+
+
+def worker_record(row: WorkerRow) -> Worker:
+    """A worker."""
+    return _copied(Worker, row)

@@ -1,0 +1,132 @@
+"""Models and their checkpoints: what is trained under a name, and which files serve it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from gan.errors import Conflict, NotFound
+from ledger.database import Ledger
+from ledger.jobs import live_job, page
+from ledger.mapping import checkpoint_record, model_record
+from ledger.records import Checkpoint, Model, Page, StateFile
+from ledger.tables import CheckpointRow, JobRow, ModelRow
+
+
+class Models:
+    """The models of a ledger. Every method is one transaction; all raise Unavailable when the database is away."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def get(self, reference: str) -> Model:
+        """A model by id or name. Raises NotFound."""
+        with self._ledger.reading() as session:
+            return model_record(_find(session, reference))
+
+    def exists(self, name: str) -> bool:
+        """Whether the name is taken."""
+        with self._ledger.reading() as session:
+            return session.scalars(select(ModelRow.number).where(ModelRow.name == name)).first() is not None
+
+    def delete(self, reference: str) -> list[str]:
+        """Delete a model with its checkpoints; returns the paths to remove from storage.
+
+        Raises NotFound, or Conflict while a job that has not ended works on it.
+        """
+        with self._ledger.writing() as session:
+            row = _find(session, reference, lock=True)
+            job = live_job(session, JobRow.model_id == row.id)
+            if job is not None:
+                raise Conflict(f"model {row.name} is in use by job {job}")
+            session.delete(row)
+            return [f"checkpoints/{row.id}"]
+
+    def checkpoints(self, model_id: str) -> list[Checkpoint]:
+        """A model's checkpoints, newest first."""
+        with self._ledger.reading() as session:
+            return [checkpoint_record(row) for row in session.scalars(_newest(CheckpointRow.model_id == model_id))]
+
+    def checkpoints_of(self, model_ids: Iterable[str]) -> dict[str, list[Checkpoint]]:
+        """`checkpoints` for many models in one query."""
+        found: dict[str, list[Checkpoint]] = {id: [] for id in model_ids}
+        with self._ledger.reading() as session:
+            for row in session.scalars(_newest(CheckpointRow.model_id.in_(list(found)))):
+                found[row.model_id].append(checkpoint_record(row))
+        return found
+
+    def resolve(self, reference: str) -> tuple[Model, Checkpoint]:
+        """The model and checkpoint that a reference means.
+
+        `faces` or `mdl_…` is the newest checkpoint, `faces@120000` the one at that many images, `faces@ckpt_…` and
+        `ckpt_…` that one. Raises NotFound, or Conflict where the model has no checkpoint yet.
+        """
+        name, at, which = reference.partition("@")
+        with self._ledger.reading() as session:
+            if not at and reference.startswith("ckpt_"):
+                checkpoint = _checkpoint(session, CheckpointRow.id == reference, f"there is no checkpoint {reference}")
+                return model_record(_find(session, checkpoint.model_id)), checkpoint_record(checkpoint)
+            model = _find(session, name)
+            return model_record(model), checkpoint_record(_resolve_in(session, model, which if at else None))
+
+    def newest_states(self, model_id: str) -> list[StateFile]:
+        """The training states that a job may go on from, newest first."""
+        wanted = _newest(CheckpointRow.model_id == model_id).where(CheckpointRow.state_path.is_not(None))
+        with self._ledger.reading() as session:
+            return [_state(row) for row in session.scalars(wanted)]
+
+    def paths(self, model_id: str) -> set[str]:
+        """Every file below the storage root that the model's checkpoints refer to; other files there are nobody's."""
+        paths = {path for one in self.checkpoints(model_id) for path in (one.path, one.state_path)}
+        return {path for path in paths if path is not None}
+
+    # last in its class: below it, `list` would mean this method
+    def list(self, *, after: str | None = None, limit: int = 20, order: str = "desc") -> Page[Model]:
+        """A page of models, newest first (`order="asc"`: oldest first), beginning after the model `after`."""
+        with self._ledger.reading() as session:
+            rows = page(session, select(ModelRow), ModelRow, after=after, limit=limit, order=order)
+            return Page([model_record(row) for row in rows[:limit]], len(rows) > limit)
+
+
+def _find(session: Session, reference: str, *, lock: bool = False) -> ModelRow:
+    """By id or name; an id wins over a model that is named like it."""
+    wanted = select(ModelRow).where(or_(ModelRow.id == reference, ModelRow.name == reference))
+    wanted = wanted.order_by((ModelRow.id == reference).desc()).limit(1)
+    row = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no model {reference}", param="model")
+    return row
+
+
+def _newest(condition: Any) -> Any:
+    return select(CheckpointRow).where(condition).order_by(CheckpointRow.number.desc())
+
+
+def _checkpoint(session: Session, condition: Any, otherwise: str) -> CheckpointRow:
+    row: CheckpointRow | None = session.scalars(_newest(condition).limit(1)).one_or_none()
+    if row is None:
+        raise NotFound(otherwise, param="model")
+    return row
+
+
+def _resolve_in(session: Session, model: ModelRow, which: str | None) -> CheckpointRow:
+    """The checkpoint of a model that the part behind `@` means (None: the newest)."""
+    own = CheckpointRow.model_id == model.id
+    newest: CheckpointRow | None = session.scalars(_newest(own).limit(1)).one_or_none()
+    if newest is None:
+        raise Conflict(f"model {model.name} has no checkpoint yet", param="model")
+    if which is None:
+        return newest
+    otherwise = f"model {model.name} has no checkpoint {which}"
+    if which.isascii() and which.isdigit() and len(which) <= 18:
+        return _checkpoint(session, own & (CheckpointRow.images == int(which)), f"{otherwise} images")
+    if which == "best":
+        raise NotFound(f"{otherwise}: none has been evaluated", param="model")
+    return _checkpoint(session, own & (CheckpointRow.id == which), otherwise)
+
+
+def _state(row: CheckpointRow) -> StateFile:
+    assert row.state_path is not None
+    assert row.state_sha256 is not None
+    return StateFile(checkpoint=row.id, path=row.state_path, sha256=row.state_sha256, images=row.images)

@@ -1,0 +1,98 @@
+"""Settings: the only reader of the environment. Everything else receives values."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Threads = Annotated[int, Field(ge=0)]
+
+PREFIX = "GANYMEDE_"
+"""Every setting's environment variable is this prefix and the field's name in capitals."""
+
+
+class Settings(BaseSettings):
+    """All settings, with defaults that work on a laptop. Frozen; bad values are a pydantic `ValidationError`.
+
+    `Settings()` reads the environment once, at a process's start; `environment()` gives it on to a child process.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    data: Path = Field(Path("data"), description="Root of the embedded default: ledger, storage and logs lie below it.")
+    database_url: str = Field(
+        "",
+        description="The ledger's database: `sqlite:///…` or `postgresql://…`. Default: SQLite in the data root.",
+    )
+    broker_url: str = Field(
+        "memory://", description="Celery's broker: `redis://…` in deployment; `memory://` is the embedded default."
+    )
+    storage: Path = Field(
+        Path(),
+        description="Where uploads, datasets, checkpoints and previews lie. Default: `storage` in the data root.",
+    )
+    import_dir: Path | None = Field(
+        None, description="Folders below this directory may be imported as datasets. Unset: folder import is refused."
+    )
+    service_device: str = Field(
+        "auto",
+        description="The device that sampling runs on: `cpu`, `cuda`, `cuda:1`, or `auto` (a GPU if there is one).",
+    )
+    train_device: str = Field("auto", description="The device that training runs on, in the same words.")
+    service_threads: Threads = Field(0, description="CPU threads of one forward pass in the service; 0 = all cores.")
+    train_threads: Threads = Field(0, description="CPU threads of a training child; 0 = all cores.")
+    lease_seconds: Seconds = Field(30.0, description="How long a claim on a job holds without a heartbeat, in seconds.")
+    heartbeat_seconds: Seconds = Field(5.0, description="How often a worker renews its claim, in seconds.")
+    poll_seconds: Seconds = Field(
+        0.25, description="How often an embedded worker (`memory://`) looks for queued jobs, in seconds."
+    )
+    reconcile_seconds: Seconds = Field(
+        5.0, description="How often a worker with a real broker looks for jobs whose bell was lost, in seconds."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the processes log.")
+
+    max_upload_bytes: Count = Field(2 * 2**30, description="Largest upload, in bytes.")
+    max_json_bytes: Count = Field(16 * 2**20, description="Largest JSON body, in bytes.")
+    max_archive_entries: Count = Field(100_000, description="Most entries in an uploaded archive.")
+    max_expanded_bytes: Count = Field(8 * 2**30, description="Most bytes that an archive's entries may expand to.")
+    max_expansion_ratio: Count = Field(100, description="Most times its own size that an archive may expand to.")
+    max_pixels: Count = Field(64 * 10**6, description="Most pixels of one source image (width × height).")
+    max_points: Count = Field(10_000_000, description="Most rows of a dataset of points.")
+    max_dataset_bytes: Count = Field(16 * 2**30, description="Most bytes of a packed dataset.")
+    max_samples: Count = Field(10_000, description="Most samples in one request.")
+    max_frames: Count = Field(1_000, description="Most frames of one interpolation.")
+    max_pixels_per_request: Count = Field(
+        256 * 10**6, description="Most pixels that one sampling request may produce, all images together."
+    )
+    max_queued_jobs: Count = Field(100_000, description="Most jobs waiting in a queue before new ones get 503.")
+    max_waiting_requests: Count = Field(1_024, description="Most sampling requests waiting for the device before 503.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def below_data(cls, given: dict[str, object]) -> dict[str, object]:
+        """Ledger and storage lie below the data root unless they are named."""
+        data = Path(str(given.get("data", "data"))).absolute()
+        defaults = {"database_url": f"sqlite:///{data}/ledger.sqlite3", "storage": data / "storage"}
+        return defaults | given | {"data": data}
+
+    @model_validator(mode="after")
+    def heartbeat_within_lease(self) -> Self:
+        """A claim must survive a missed heartbeat."""
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError("heartbeat_seconds must be at most half of lease_seconds")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether each process has its own in-memory broker, and workers poll the ledger."""
+        return self.broker_url.startswith("memory://")
+
+    def environment(self) -> dict[str, str]:
+        """The process environment with these settings spelled out, for a child process started with `env=`."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        return inherited | {PREFIX + name.upper(): str(value) for name, value in values.items()}
