@@ -197,20 +197,16 @@ class Jobs:
             .with_for_update(skip_locked=True)
             .scalar_subquery()
         )
-        taken = (
-            update(JobRow)
-            .where(JobRow.number == head)
-            .values(
-                epoch=JobRow.epoch + 1,
-                lease_until=now() + lease_seconds,
-                worker=worker,
-                host=host,
-                device=None,
-                started_at=func.coalesce(JobRow.started_at, now()),
-            )
-        )
+        holder = {
+            "epoch": JobRow.epoch + 1,
+            "lease_until": now() + lease_seconds,
+            "worker": worker,
+            "host": host,
+            "started_at": func.coalesce(JobRow.started_at, now()),
+        }
         with self._ledger.writing() as session:
-            for row in _move(session, taken, {"queued": "running"}, {"worker": worker}):
+            taken = update(JobRow).where(JobRow.number == head)
+            for row in _move(session, taken, {"queued": "running"}, {"worker": worker}, **holder):
                 data = session.scalars(select(DatasetRow).where(DatasetRow.id == row.dataset_id)).one_or_none()
                 return job_record(row, data=dataset_record(data) if data else None)
             return None

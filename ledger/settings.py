@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Threads = Annotated[int, Field(ge=0)]
 
+BROKERS = ("memory://", "redis://", "rediss://", "redis+socket://")
 PREFIX = "GANYMEDE_"
 """Every setting's environment variable is this prefix and the field's name in capitals."""
 
@@ -78,6 +79,14 @@ class Settings(BaseSettings):
         data = Path(str(given.get("data", "data"))).absolute()
         defaults = {"database_url": f"sqlite:///{data}/ledger.sqlite3", "storage": data / "storage"}
         return defaults | given | {"data": data}
+
+    @field_validator("broker_url")
+    @classmethod
+    def known_broker(cls, url: str) -> str:
+        """A broker that Ganymede is tested with."""
+        if not url.startswith(BROKERS):
+            raise ValueError(f"must begin with one of {', '.join(BROKERS)}")
+        return url
 
     @model_validator(mode="after")
     def heartbeat_within_lease(self) -> Self:
