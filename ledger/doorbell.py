@@ -12,7 +12,8 @@ import time
 from typing import Any, Literal
 
 from celery import Celery
-from kombu import Connection, Exchange, Queue
+from kombu.connection import Connection
+from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from ledger.settings import Settings
@@ -32,6 +33,7 @@ FRESH_SECONDS = 3.0
 PATIENCE_SECONDS = 0.5
 """How long `broker_state` waits for a new answer."""
 
+NEVER = float("-inf")
 POLLING_SECONDS = 0.1
 """How often the in-memory transport looks for messages."""
 
@@ -107,7 +109,7 @@ class Doorbell:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._answered = threading.Condition()
-        self._answer: tuple[float, bool] = (float("-inf"), False)
+        self._answer: tuple[float, bool] = (NEVER, False)
 
     def ring(self, queue: str, job: str | None = None) -> None:
         """Say that there may be work. Returns at once, raises nothing; a bell that cannot be published is dropped."""
@@ -156,11 +158,16 @@ class Doorbell:
             else:
                 self._send(connection, *bell)
         except (*connection.connection_errors, *connection.channel_errors, OperationalError, OSError) as error:
-            _log.warning("the broker does not answer, bells are not rung: %s", str(error).splitlines()[:1])
-            connection.collect()
-            self._connection = None
+            self._give_up(connection, error)
             return False
         return True
+
+    def _give_up(self, connection: Connection, error: Exception) -> None:
+        """Let the connection go, and say so once an outage."""
+        connection.collect()
+        self._connection = None
+        if self._answer[1] or self._answer[0] == NEVER:
+            _log.warning("the broker does not answer, bells are not rung: %s", error)
 
     def _send(self, connection: Connection, queue: str, job: str | None) -> None:
         with self._app.amqp.Producer(connection, auto_declare=False) as producer:
