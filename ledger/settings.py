@@ -44,7 +44,10 @@ class Settings(BaseSettings):
         description="The device that sampling runs on: `cpu`, `cuda`, `cuda:1`, or `auto` (a GPU if there is one).",
     )
     train_device: str = Field("auto", description="The device that training runs on, in the same words.")
-    service_threads: Threads = Field(0, description="CPU threads of one forward pass in the service; 0 = all cores.")
+    service_threads: Threads = Field(
+        0,
+        description="CPU threads of one forward pass in the service; 0 = half of the cores, the rest encode and answer.",
+    )
     train_threads: Threads = Field(0, description="CPU threads of a training child; 0 = all cores.")
     lease_seconds: Seconds = Field(30.0, description="How long a claim on a job holds without a heartbeat, in seconds.")
     heartbeat_seconds: Seconds = Field(5.0, description="How often a worker renews its claim, in seconds.")
@@ -71,6 +74,9 @@ class Settings(BaseSettings):
     )
     max_queued_jobs: Count = Field(100_000, description="Most jobs waiting in a queue before new ones get 503.")
     max_waiting_requests: Count = Field(1_024, description="Most sampling requests waiting for the device before 503.")
+    max_loaded_bytes: Count = Field(
+        2 * 2**30, description="Most bytes of generators kept in memory; the least recently used leave first."
+    )
 
     @model_validator(mode="before")
     @classmethod

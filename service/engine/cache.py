@@ -1,0 +1,85 @@
+"""Generators in memory, bounded in bytes: the least recently used leaves, one in use never does.
+
+Belongs to the event loop: every method is called there, and only the loading itself happens in a thread.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ledger.records import Checkpoint
+from service.engine.runtime import Loaded
+
+Load = Callable[[Checkpoint], Awaitable[Loaded]]
+
+
+@dataclass(eq=False)
+class Entry:
+    """A generator that is loaded or loading, and how many requests use it right now."""
+
+    loading: asyncio.Task[Loaded]
+    users: int = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether it lies in memory."""
+        return self.loading.done() and not self.loading.cancelled() and self.loading.exception() is None
+
+    @property
+    def bytes(self) -> int:
+        """What it takes; a generator still loading is not weighed yet."""
+        return self.loading.result().bytes if self.ready else 0
+
+
+class Cache:
+    """Checkpoint id → generator, the most recently used last. `load` is called once however many ask at once."""
+
+    def __init__(self, load: Load, max_bytes: int) -> None:
+        self._load = load
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The checkpoints that lie in memory."""
+        return frozenset(id for id, entry in self._entries.items() if entry.ready)
+
+    @property
+    def bytes(self) -> int:
+        """What all of them take."""
+        return sum(entry.bytes for entry in self._entries.values())
+
+    @asynccontextmanager
+    async def using(self, checkpoint: Checkpoint) -> AsyncIterator[Loaded]:
+        """The generator of a checkpoint, in memory at least until the block ends. Raises what loading raises."""
+        entry = self._entry(checkpoint)
+        entry.users += 1
+        try:
+            yield await asyncio.shield(entry.loading)
+        finally:
+            entry.users -= 1
+            self._shrink()
+
+    def _entry(self, checkpoint: Checkpoint) -> Entry:
+        if checkpoint.id not in self._entries:
+            loading = asyncio.ensure_future(self._load(checkpoint))
+            loading.add_done_callback(lambda _: self._settle(checkpoint.id))
+            self._entries[checkpoint.id] = Entry(loading)
+        self._entries.move_to_end(checkpoint.id)
+        return self._entries[checkpoint.id]
+
+    def _settle(self, id: str) -> None:
+        """A load has ended: a failed one is forgotten, so that the next request tries anew."""
+        if not self._entries[id].ready:
+            del self._entries[id]
+        self._shrink()
+
+    def _shrink(self) -> None:
+        """Lets the least recently used go until the rest fits; those in use and those loading stay."""
+        idle = [id for id, entry in self._entries.items() if entry.users == 0 and entry.ready]
+        for id in idle:
+            if self.bytes <= self._max_bytes:
+                break
+            del self._entries[id]

@@ -1,0 +1,99 @@
+"""What serving computes with: one device, one forward thread, a cache of generators, and threads that encode."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from os import sched_getaffinity
+from typing import Literal, TypeVar
+
+from gan.errors import Unavailable
+from ledger.records import Checkpoint
+from ledger.settings import Settings
+from ledger.storage import Storage
+from service.engine.batcher import Batcher, Forwarded
+from service.engine.cache import Cache
+from service.engine.runtime import Floats, Loaded, Runtime
+
+T = TypeVar("T")
+
+logger = logging.getLogger("service.engine")
+
+
+class Engine:
+    """Generators, ready to sample. `start` returns at once: torch loads in the forward thread, and requests wait.
+
+    `generator`, `sample` and `work` are called from the event loop and never hold it.
+    """
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._storage = storage
+        self._runtime = Runtime(settings.service_device, settings.service_threads)
+        self._batcher = Batcher(self._runtime.forward, settings.max_waiting_requests)
+        self._cache = Cache(self._load, settings.max_loaded_bytes)
+        self._started: Future[None] = Future()
+        self._started.set_running_or_notify_cancel()  # a waiter that gives up must not cancel it for the others
+        self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._workers = ThreadPoolExecutor(len(sched_getaffinity(0)), thread_name_prefix="encode")
+
+    def start(self) -> None:
+        """Starts the forward thread; call it once."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends all threads after what they are at; whoever still waits is told 503."""
+        self._batcher.close()
+        for pool in (self._loader, self._workers):
+            pool.shutdown(wait=True, cancel_futures=True)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def state(self) -> Literal["loading", "ready"]:
+        """`ready` once torch is imported and the device found."""
+        return "ready" if self._started.done() and self._started.exception() is None else "loading"
+
+    def loaded(self) -> frozenset[str]:
+        """Ids of the checkpoints that lie in memory."""
+        return self._cache.ids
+
+    @asynccontextmanager
+    async def generator(self, checkpoint: Checkpoint) -> AsyncIterator[Loaded]:
+        """A checkpoint's generator, loaded if need be, which stays in memory until the block ends.
+
+        Raises CheckpointCorrupt if the file is gone or not what was written; Unavailable if there is no device.
+        """
+        async with self._cache.using(checkpoint) as loaded:
+            yield loaded
+
+    async def sample(self, loaded: Loaded, z: Floats, c: Floats | None) -> Forwarded:
+        """Latents (N, latent_dim) and conditions (N, K) → images uint8 (N, H, W, C) or points float32 (N, D).
+
+        Cancelling it takes the rest of the request out of the line. Raises Unavailable when the line is too long.
+        """
+        return await asyncio.wrap_future(self._batcher.submit(loaded, z, c))
+
+    async def work(self, function: Callable[..., T], *arguments: object) -> T:
+        """Runs something long (planning, encoding) in one of as many threads as there are cores."""
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+    async def _load(self, checkpoint: Checkpoint) -> Loaded:
+        await asyncio.wrap_future(self._started)
+        path = self._storage.path(checkpoint.path)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256)
+
+    def _run(self) -> None:
+        """The forward thread: gets ready, then serves until closed."""
+        try:
+            self._runtime.start()
+        except Exception as error:  # nobody watches this thread: whatever it is, the requests must hear of it
+            logger.error("sampling is off: %s", error)
+            self._started.set_exception(Unavailable(f"sampling is off: {error}", retry_after=60))
+            return
+        self._started.set_result(None)
+        logger.info("sampling on %s", self._runtime.device)
+        self._batcher.run(self._runtime.batch_pixels)

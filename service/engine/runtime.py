@@ -1,0 +1,149 @@
+"""The device and the models on it: torch is imported here, behind everybody's back, and used by one thread at a time.
+
+Nothing of torch is imported with this module: the service answers while torch loads.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gan.errors import OutOfMemory, Unavailable
+from gan.spec import ImageShape
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from gan.checkpoint import LoadedGenerator, ModelHeader
+
+Floats = npt.NDArray[np.float32]
+Values = npt.NDArray[Any]
+"""What a generator makes: images uint8 (N, H, W, C), or points float32 (N, D) in the data's units."""
+
+BATCH_PIXELS: Final = {"cpu": 2**16, "cuda": 2**20}
+"""Pixels of one batch, by kind of device: on a CPU 16 images of 64×64, where larger batches gain nothing."""
+BATCH_ROWS: Final = 4096
+"""Rows of one batch at most, however small they are."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A generator on the device, with what planning and drawing need beside it.
+
+    `conditions` (M, K) are condition vectors of the training data; `bytes` is the memory it takes.
+    """
+
+    header: "ModelHeader"
+    module: "nn.Module"
+    mean: Floats | None
+    std: Floats | None
+    conditions: Floats | None
+    bytes: int
+
+    @property
+    def pixels(self) -> int:
+        """The weight of one row in a batch: an image's pixels; a point counts as one."""
+        shape = self.header.network.shape
+        return shape.height * shape.width if isinstance(shape, ImageShape) else 1
+
+
+class Runtime:
+    """One device. `start` once, in the thread that will call `forward`; `open` in any thread after that."""
+
+    def __init__(self, device: str, threads: int) -> None:
+        self._asked = device
+        self._threads = threads
+        self.device = "cpu"
+
+    def start(self) -> None:
+        """Imports torch, sets its threads once for the process, finds the device. Unavailable if it is not there."""
+        import torch
+
+        import gan.checkpoint  # noqa: F401  # so that the first request does not wait for its imports
+
+        torch.set_num_threads(self._threads or default_threads())
+        self.device = device_of(self._asked)
+
+    @property
+    def batch_pixels(self) -> int:
+        """Pixels of one batch on this device."""
+        return BATCH_PIXELS[self.device.partition(":")[0]]
+
+    def open(self, path: Path, sha256: str) -> Loaded:
+        """Reads a model file and puts its generator on the device. CheckpointCorrupt as `gan.checkpoint`."""
+        from gan.checkpoint import load_generator
+
+        opened = load_generator(path, sha256)
+        return Loaded(
+            header=opened.header,
+            module=opened.module.to(self.device),
+            mean=array_of(opened.mean),
+            std=array_of(opened.std),
+            conditions=array_of(opened.conditions),
+            bytes=size_of(opened),
+        )
+
+    def forward(self, loaded: Loaded, z: Floats, c: Floats | None) -> Values:
+        """One batch: latents (N, latent_dim) and conditions (N, K) → images or points. OutOfMemory, typed."""
+        import torch
+
+        try:
+            with torch.inference_mode():
+                out = loaded.module(self._on_device(z), None if c is None else self._on_device(c))
+                return levels(out) if out.ndim == 4 else in_units(out, loaded)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise OutOfMemory(f"{self.device} has too little memory left for this model") from error
+
+    def _on_device(self, array: Floats) -> "Tensor":
+        import torch
+
+        return torch.from_numpy(array).to(self.device)
+
+
+def default_threads() -> int:
+    """Half of the cores this process may use, at least one: the other half encodes pictures and answers."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def device_of(asked: str) -> str:
+    """`auto` → a GPU if there is one, else the CPU; a device named by the settings must be there."""
+    import torch
+
+    count = torch.cuda.device_count()
+    if asked == "auto":
+        return "cuda:0" if count else "cpu"
+    there = {"cpu", *(f"cuda:{index}" for index in range(count))}
+    device = "cuda:0" if asked == "cuda" else asked
+    if device not in there:
+        raise Unavailable(f"GANYMEDE_SERVICE_DEVICE is {asked}; this machine has {', '.join(sorted(there))}")
+    return device
+
+
+def levels(out: "Tensor") -> Values:
+    """`gan.images.to_uint8` on the device: (N, C, H, W) in [-1, 1] → uint8 (N, H, W, C), the same levels."""
+    import torch
+
+    scaled = out.permute(0, 2, 3, 1).add(1.0).mul_(127.5).round_().clamp_(0, 255).nan_to_num_(nan=0.0)
+    array: Values = scaled.to(torch.uint8).contiguous().cpu().numpy()
+    return array
+
+
+def in_units(out: "Tensor", loaded: Loaded) -> Values:
+    """Standardised points (N, D) → float32 in the data's units."""
+    points: Floats = out.float().cpu().numpy()
+    return points if loaded.mean is None or loaded.std is None else points * loaded.std + loaded.mean
+
+
+def array_of(tensor: "Tensor | None") -> Floats | None:
+    """A tensor as a float32 array, if it is there."""
+    return None if tensor is None else tensor.float().cpu().numpy()
+
+
+def size_of(opened: "LoadedGenerator") -> int:
+    """Bytes of the parameters, the buffers, and the arrays beside them."""
+    beside = [tensor for tensor in (opened.mean, opened.std, opened.conditions) if tensor is not None]
+    return opened.bytes + sum(tensor.nbytes for tensor in beside)
