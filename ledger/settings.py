@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     train_device: str = Field("auto", description="The device that training runs on, in the same words.")
     service_threads: Threads = Field(
         0,
-        description="CPU threads of one forward pass in the service; 0 = half of the cores, the rest encode and answer.",
+        description="CPU threads of one forward pass in the service; 0 = half of the cores, the others encode.",
     )
     train_threads: Threads = Field(0, description="CPU threads of a training child; 0 = all cores.")
     lease_seconds: Seconds = Field(30.0, description="How long a claim on a job holds without a heartbeat, in seconds.")
