@@ -1,0 +1,232 @@
+"""A packed dataset of images.
+
+The first folder level is the class. A folder around everything is looked through; one folder alone, or more images
+outside folders than in them, means that there are no classes.
+
+The resolution is the one asked for; else the size that at least half of the images have, if it is at most 128 a side;
+else their median size, brought down to 64 on its longer side and rounded to multiples of 8. Of one side asked for, the
+other follows by the median aspect.
+
+There is one channel where every image is greyscale, also in RGB files with equal channels; any colour makes three.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from gan.errors import DatasetUnusable
+from gan.spec import DatasetFacts, ImageShape
+from worker.jobs.archive import Entry, Source
+from worker.jobs.limits import Limits, Preparation
+from worker.jobs.packing import Contents, Identity, Labels, RowWriter
+from worker.jobs.pictures import Measured, Pixels, Unreadable, damage_is_unreadable, decode, fit, measure
+from worker.jobs.reporting import Report, Watch, printable
+
+LARGEST_KEPT = 128
+LARGEST_CHOSEN = 64
+STEP = 8
+"""Pixels a side: the largest common size that is kept, the largest chosen, what a chosen one is a multiple of."""
+
+SURVEY = 0.1
+"""The share of the work that reading the headers is taken for."""
+
+LABEL_FILE = "labels.csv"
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+
+class Found(NamedTuple):
+    """An image by its entry, its header, and its class if there are classes."""
+
+    entry: Entry
+    measured: Measured
+    label: str | None = None
+
+
+def pack_images(source: Source, asked: Preparation, folder: Path, watch: Watch) -> Contents:
+    """Write data.npy and, where there are classes, labels.npy. Raises DatasetUnusable, reporting.Halted."""
+    report = Report()
+    found = with_classes(list(_survey(source, asked.limits, report, watch)), report)
+    _check_any(found, report)
+    size = choose_size([(one.measured.width, one.measured.height) for one in found], asked.width, asked.height, report)
+    channels = 3 if any(one.measured.coloured for one in found) else 1
+    asked.limits.check("max_dataset_bytes", len(found) * size[0] * size[1] * channels, "bytes of the packed dataset")
+    packer = _Packer(folder / "data.npy", size, channels)
+    for index, one in enumerate(found):
+        watch.tick(packer.count, len(found), SURVEY + (1 - SURVEY) * index / len(found))
+        packer.add(source, one, asked.limits, report)
+    _check_any(packer.names, report)
+    return packer.finish(folder, report)
+
+
+def _check_any(found: Iterable[object], report: Report) -> None:
+    if not any(True for _ in found):
+        raise DatasetUnusable(f"the upload holds no usable image: {report.summary()}", param="file")
+
+
+def _survey(source: Source, limits: Limits, report: Report, watch: Watch) -> Iterator[Found]:
+    """The images among the files, by their headers."""
+    for name, reason in source.skipped:
+        report.skip(name, reason)
+    for index, entry in enumerate(source.entries):
+        watch.tick(0, None, SURVEY * index / len(source.entries))
+        if entry.name == LABEL_FILE:
+            report.skip(entry.name, "labels.csv is not read: classes are taken from folders")
+            continue
+        try:
+            with damage_is_unreadable(), source.open(entry) as file:
+                yield Found(entry, measure(file, entry.bytes, limits))
+        except Unreadable as error:
+            report.skip(entry.name, str(error))
+
+
+# ---- classes ----
+
+
+def with_classes(found: list[Found], report: Report) -> list[Found]:
+    """Give each image the class of its folder; images that lie outside the class folders are skipped."""
+    folders = class_folders([one.entry.name for one in found])
+    if folders is None:
+        return found
+    kept = []
+    for one, label in zip(found, folders, strict=True):
+        if label is None:
+            report.skip(one.entry.name, "lies outside the class folders")
+        else:
+            kept.append(one._replace(label=label))
+    return kept
+
+
+def class_folders(names: list[str]) -> list[str | None] | None:
+    """The class of each file by its first folder, or None where the folders are no classes."""
+    parts = [printable(name).split("/") for name in names]
+    while parts and len({one[0] for one in parts}) == 1 and min(map(len, parts)) > 2:
+        parts = [one[1:] for one in parts]
+    folders = [one[0] if len(one) > 1 else None for one in parts]
+    inside = sum(folder is not None for folder in folders)
+    if len(set(folders) - {None}) < 2 or inside < len(folders) - inside:
+        return None
+    return folders
+
+
+# ---- resolution ----
+
+
+def choose_size(sizes: list[Size], width: int | None, height: int | None, report: Report) -> Size:
+    """The dataset's (width, height) in pixels, by the rules above; a choice is noted in the report."""
+    if width is not None and height is not None:
+        return width, height
+    middle = median(w for w, _ in sizes), median(h for _, h in sizes)
+    if width is not None:
+        return width, _rounded(width * middle[1] / middle[0])
+    if height is not None:
+        return _rounded(height * middle[0] / middle[1]), height
+    common, count = Counter(sizes).most_common(1)[0]
+    if 2 * count >= len(sizes) and max(common) <= LARGEST_KEPT:
+        return common
+    scale = min(1.0, LARGEST_CHOSEN / max(middle))
+    chosen = _rounded(middle[0] * scale), _rounded(middle[1] * scale)
+    report.notes.append(
+        f"{chosen[0]}×{chosen[1]} was chosen from a median of {middle[0]:g}×{middle[1]:g} pixels;"
+        f" ask for another by width and height, up to {LARGEST_KEPT}"
+    )
+    return chosen
+
+
+def _rounded(side: float) -> int:
+    return min(LARGEST_KEPT, max(STEP, round(side / STEP) * STEP))
+
+
+# ---- pixels ----
+
+
+class _Packer:
+    """Decodes images one at a time and appends them to the packed file, each picture once."""
+
+    def __init__(self, path: Path, size: Size, channels: int) -> None:
+        self.size, self.channels = size, channels
+        self.names: dict[bytes, str] = {}
+        self._writer = RowWriter(path, "|u1", (size[1], size[0], channels))
+        self._labels = Labels()
+        self._labelled = False
+        self._coloured = False
+        self._transparent = 0
+
+    @property
+    def count(self) -> int:
+        """Images packed so far."""
+        return self._writer.rows
+
+    def add(self, source: Source, one: Found, limits: Limits, report: Report) -> None:
+        """Append an image, or report why not."""
+        try:
+            with damage_is_unreadable(), source.open(one.entry) as file:
+                picture = decode(file, limits, self.size)
+        except Unreadable as error:
+            report.skip(one.entry.name, str(error))
+            return
+        first = self.names.setdefault(_fingerprint(picture), one.entry.name)
+        if first != one.entry.name:
+            report.duplicate(one.entry.name, first)
+            return
+        self._append(fit(picture, self.size), one)
+
+    def _append(self, pixels: Pixels, one: Found) -> None:
+        pixels = _in_channels(pixels, self.channels)
+        self._coloured |= bool((pixels != pixels[..., :1]).any())
+        self._transparent += one.measured.transparent
+        self._writer.append(pixels[None])
+        if one.label is not None:
+            self._labels.append(one.label)
+            self._labelled = True
+
+    def finish(self, folder: Path, report: Report) -> Contents:
+        """Close the files and state the facts."""
+        count, files = self.count, {"data": self._writer.close()}
+        if self.channels == 3 and not self._coloured:
+            self.channels, files["data"] = 1, _first_channel(self._writer.path, (self.size[1], self.size[0], 1))
+        if self._transparent:
+            report.notes.append(f"{self._transparent} images have transparency: they were laid on white")
+        classes, per_class = self._finish_labels(folder, files)
+        width, height = self.size
+        shape = ImageShape.model_validate({"channels": self.channels, "height": height, "width": width})
+        return Contents(
+            DatasetFacts(count=count, shape=shape, classes=classes), files, report.as_json(count, per_class)
+        )
+
+    def _finish_labels(self, folder: Path, files: dict[str, Identity]) -> tuple[tuple[str, ...], dict[str, int]]:
+        if not self._labelled:
+            return (), {}
+        classes, per_class, files["labels"] = self._labels.write(folder / "labels.npy")
+        return classes, per_class
+
+
+def _fingerprint(picture: Image.Image) -> bytes:
+    """What is equal for equal pixels."""
+    head = f"{picture.mode} {picture.size} ".encode()
+    return hashlib.blake2b(head + picture.tobytes(), digest_size=16).digest()
+
+
+def _in_channels(pixels: Pixels, channels: int) -> Pixels:
+    """(H, W, 1 or 3) in as many channels as the dataset has; with one channel, all of an image's are equal."""
+    if pixels.shape[2] == channels:
+        return pixels
+    return pixels[..., :1] if channels == 1 else np.repeat(pixels, 3, axis=2)
+
+
+def _first_channel(path: Path, row_shape: tuple[int, ...]) -> Identity:
+    """Rewrite a file of equal channels with one of them."""
+    wide = path.rename(path.with_name("wide.npy"))
+    writer = RowWriter(path, "|u1", row_shape)
+    rows = np.load(wide, mmap_mode="r", allow_pickle=False)
+    for start in range(0, len(rows), 256):
+        writer.append(rows[start : start + 256, ..., :1])
+    wide.unlink()
+    return writer.close()

@@ -1,0 +1,165 @@
+"""One source image: measured by its header, decoded to 8-bit grey or RGB, cut and resized.
+
+PNG, JPEG and WebP are read, nothing else, whatever a file's name says. Of an animation the first frame is taken.
+16-bit samples are scaled to 8 bits, palettes and CMYK become RGB, transparency is laid on white, and the orientation
+that a camera noted (EXIF) is applied.
+"""
+
+import lzma
+import struct
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from worker.jobs.limits import Limits
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+SMALLEST = 8
+"""Pixels: an image with a shorter side is skipped."""
+
+LARGEST_FILE = 2**28
+"""Bytes: a file beyond this is no image that one trains on, and some decoders read the whole file at once."""
+
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+)
+"""What Pillow's readers and zipfile raise over damaged bytes."""
+
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF tag 274, and what makes an image of each orientation upright; from 5 on, width and height are exchanged."""
+
+GREY = frozenset({"1", "L", "LA", "I", "I;16", "I;16B"})
+
+Image.MAX_IMAGE_PIXELS = None  # the cap is `max_pixels`, checked below by the header before anything is decoded
+
+Pixels = NDArray[np.uint8]
+
+
+class Unreadable(Exception):
+    """An image that is passed over; the message is the reason that the report gives."""
+
+
+class Measured(NamedTuple):
+    """An image by its header: upright size in pixels, and whether its mode can hold colour or transparency."""
+
+    width: int
+    height: int
+    coloured: bool
+    transparent: bool
+
+
+def measure(file: IO[bytes], bytes: int, limits: Limits) -> Measured:
+    """Read the header alone. Raises Unreadable."""
+    if bytes > LARGEST_FILE:
+        raise Unreadable(f"{bytes:,} bytes, the limit for one image is {LARGEST_FILE:,}")
+    with _opened(file, limits) as image:
+        width, height = _upright(image)
+        return Measured(width, height, image.mode not in GREY, image.has_transparency_data)
+
+
+def decode(file: IO[bytes], limits: Limits, size: tuple[int, int]) -> Image.Image:
+    """The whole image, upright, in mode L or RGB. Raises Unreadable.
+
+    A JPEG much larger than twice `size` (width, height) is decoded at a half, a quarter or an eighth of its scale.
+    """
+    with _opened(file, limits) as image:
+        side = 2 * max(size)
+        image.draft(None, (side, side))
+        image.load()
+        turn = UPRIGHT.get(_orientation(image))
+        picture = _eight_bit(image)
+        return picture if turn is None else picture.transpose(turn)
+
+
+def fit(image: Image.Image, size: tuple[int, int]) -> Pixels:
+    """Cut the centre to the aspect of `size` (width, height) and resize: uint8 (H, W, C), C = 1 or 3.
+
+    An image that has that size already is not touched.
+    """
+    if image.size != size:
+        image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    pixels = np.asarray(image, dtype=np.uint8)
+    return pixels.reshape(size[1], size[0], -1)
+
+
+@contextmanager
+def damage_is_unreadable() -> Iterator[None]:
+    """What readers raise over damaged bytes becomes Unreadable, with the reason."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise Unreadable("not a PNG, JPEG or WebP image") from error
+    except BROKEN as error:
+        raise Unreadable(f"broken: {str(error) or type(error).__name__}"[:200]) from error
+
+
+@contextmanager
+def _opened(file: IO[bytes], limits: Limits) -> Iterator[Image.Image]:
+    with warnings.catch_warnings(), damage_is_unreadable():
+        warnings.simplefilter("ignore")  # of oddities in metadata; what cannot be decoded raises
+        with Image.open(file, formats=FORMATS) as image:
+            _check(image, limits)
+            yield image
+
+
+def _check(image: Image.Image, limits: Limits) -> None:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise Unreadable(f"{width}×{height} pixels, the limit is {limits.max_pixels:,} (GANYMEDE_MAX_PIXELS)")
+    if min(width, height) < SMALLEST:
+        raise Unreadable(f"too small: {width}×{height} pixels, the least is {SMALLEST} a side")
+
+
+def _upright(image: Image.Image) -> tuple[int, int]:
+    """PNGs are taken as they lie: finding their EXIF block can mean decoding them."""
+    turned = image.format != "PNG" and _orientation(image) >= 5
+    width, height = image.size
+    return (height, width) if turned else (width, height)
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 is upright, also where the EXIF block is damaged: the picture beside it may be whole."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except (*BROKEN, TypeError, KeyError):
+        return 1
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """In mode L or RGB."""
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+    if image.has_transparency_data:
+        return _on_white(image.convert("RGBA"))
+    return image if image.mode in {"L", "RGB"} else image.convert("L" if image.mode in GREY else "RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    paper = Image.new("RGBA", image.size, "white")
+    paper.alpha_composite(image)
+    return paper.convert("RGB")

@@ -1,0 +1,238 @@
+"""Points from tables: `.npy` matrices, and `.csv` files with a header.
+
+In a CSV file `label` is a class, `c_*` are conditions (numbers), and every other column is a coordinate of the point.
+Everything is read a piece at a time and must be a finite number; an error names the row and the column.
+"""
+
+import csv
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan.errors import DatasetUnusable
+from worker.jobs.limits import Limits
+
+MOST_DIMS = 4096
+LONGEST_LABEL = 100
+CHUNK = 4096
+"""Rows that are held in memory at once."""
+
+LONGEST_LINE = 2**20
+"""Characters of one line of a CSV file."""
+
+NPY_MAGIC = b"\x93NUMPY"
+
+Matrix = NDArray[np.float32]
+
+
+class Rows(NamedTuple):
+    """A piece of a table: points (n, D), conditions (n, K) (K may be 0), and where the file gives it, a label a row."""
+
+    points: Matrix
+    conditions: Matrix
+    labels: Sequence[str]
+
+
+class Table(NamedTuple):
+    """A table that is about to be read: its dimensions, whether its rows are labelled, and the rows."""
+
+    dims: int
+    condition_dims: int
+    labelled: bool
+    rows: Iterator[Rows]
+
+
+def is_npy(path: Path) -> bool:
+    """Whether a file begins as `.npy` files do."""
+    with path.open("rb") as file:
+        return file.read(len(NPY_MAGIC)) == NPY_MAGIC
+
+
+def read_npy(path: Path, limits: Limits) -> Table:
+    """A matrix (N, D) of integers or floats. Raises DatasetUnusable."""
+    try:
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError) as error:
+        raise DatasetUnusable(f"the upload is not a readable .npy file: {error}", param="file") from error
+    if matrix.dtype.kind not in "iuf" or matrix.ndim != 2 or matrix.size == 0:
+        found = f"shape {matrix.shape} and type {matrix.dtype}"
+        raise DatasetUnusable(f"points are a matrix (N, D) of numbers; this array has {found}", param="file")
+    _check_dims(matrix.shape[1])
+    limits.check("max_points", len(matrix), "rows of points")
+    return Table(matrix.shape[1], 0, False, _matrix_rows(matrix))
+
+
+def _matrix_rows(matrix: NDArray[Any]) -> Iterator[Rows]:
+    for start in range(0, len(matrix), CHUNK):
+        points = _as_float32(matrix[start : start + CHUNK])
+        bad = np.argwhere(~np.isfinite(points))
+        if len(bad):
+            row, column = bad[0]
+            value = matrix[start + row, column]
+            raise DatasetUnusable(
+                f"row {start + row}, column {column} (counted from 0): {value} is not a finite float32"
+            )
+        yield Rows(points, np.empty((len(points), 0), np.float32), ())
+
+
+def _as_float32(values: Any) -> Matrix:
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+        return np.asarray(values).astype(np.float32)
+
+
+def read_csv(path: Path, limits: Limits) -> Table:
+    """A table with a header in UTF-8. Raises DatasetUnusable; so does iterating over its rows."""
+    with _reading(path) as reader:
+        header = _header(_typed(reader))
+    columns = _Columns(
+        header,
+        points=[i for i, name in enumerate(header) if name != "label" and not name.startswith("c_")],
+        conditions=[i for i, name in enumerate(header) if name.startswith("c_")],
+        label=header.index("label") if "label" in header else None,
+    )
+    _check_columns(columns)
+    rows = _csv_rows(path, columns, limits)
+    return Table(len(columns.points), len(columns.conditions), columns.label is not None, rows)
+
+
+class _Columns(NamedTuple):
+    header: list[str]
+    points: list[int]
+    conditions: list[int]
+    label: int | None
+
+
+def _header(rows: Iterator[list[str]]) -> list[str]:
+    header = [name.strip() for name in next(filter(None, rows), [])]
+    if not header:
+        raise DatasetUnusable("the .csv file is empty: its first line must name the columns", param="file")
+    for column, name in enumerate(header):
+        if not name:
+            raise DatasetUnusable(f"the header's column {column + 1} has no name", param="file")
+        if name in header[:column]:
+            raise DatasetUnusable(f"the header names the column {name!r} twice", param="file")
+    if all(_is_number(name) for name in header):
+        raise DatasetUnusable("the .csv file has no header: its first line must name the columns", param="file")
+    return header
+
+
+def _check_columns(columns: _Columns) -> None:
+    if not columns.points:
+        found = ", ".join(columns.header[:20])
+        raise DatasetUnusable(f"no column is a coordinate of the points: found {found}", param="file")
+    if columns.conditions and columns.label is not None:
+        raise DatasetUnusable("a table has a `label` column or `c_*` columns, not both", param="file")
+    _check_dims(len(columns.points))
+    _check_dims(len(columns.conditions))
+
+
+def _check_dims(dims: int) -> None:
+    if dims > MOST_DIMS:
+        raise DatasetUnusable(f"points of {dims:,} numbers, the limit is {MOST_DIMS:,}", param="file")
+
+
+def _csv_rows(path: Path, columns: _Columns, limits: Limits) -> Iterator[Rows]:
+    with _reading(path) as reader:
+        piece, count = _Piece(columns), -1
+        for cells in filter(None, _typed(reader)):
+            count += 1
+            if count == 0:
+                continue  # the header
+            limits.check("max_points", count, "rows of points")
+            piece.add(reader.line_num, cells)
+            if len(piece) == CHUNK:
+                yield piece.rows()
+                piece = _Piece(columns)
+        if len(piece):
+            yield piece.rows()
+
+
+class _Piece:
+    """Rows of a CSV file on their way into arrays."""
+
+    def __init__(self, columns: _Columns) -> None:
+        self._columns = columns
+        self._points, self._conditions = array("d"), array("d")
+        self._labels: list[str] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, line: int, cells: list[str]) -> None:
+        """Raises DatasetUnusable naming line and column."""
+        wanted = len(self._columns.header)
+        if len(cells) != wanted:
+            raise DatasetUnusable(
+                f"line {line} has {len(cells)} cells, the header names {wanted} columns", param="file"
+            )
+        self._points.extend(self._numbers(line, cells, self._columns.points))
+        self._conditions.extend(self._numbers(line, cells, self._columns.conditions))
+        if self._columns.label is not None:
+            self._labels.append(self._label(line, cells[self._columns.label].strip()))
+        self._count += 1
+
+    def rows(self) -> Rows:
+        """What was added, as arrays."""
+        points, conditions = (_as_float32(np.frombuffer(a)) for a in (self._points, self._conditions))
+        return Rows(points.reshape(self._count, -1), conditions.reshape(self._count, -1), self._labels)
+
+    def _label(self, line: int, label: str) -> str:
+        if not 1 <= len(label) <= LONGEST_LABEL:
+            raise DatasetUnusable(
+                f"line {line}, column 'label': {len(label)} characters, not 1 to {LONGEST_LABEL}", param="file"
+            )
+        return label
+
+    def _numbers(self, line: int, cells: list[str], wanted: list[int]) -> Iterator[float]:
+        for column in wanted:
+            value = _finite(cells[column])
+            if value is None:
+                name = self._columns.header[column]
+                raise DatasetUnusable(
+                    f"line {line}, column {name!r}: {cells[column][:40]!r} is not a finite number", param="file"
+                )
+            yield value
+
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+def _finite(cell: str) -> float | None:
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and abs(value) <= FLOAT32_MAX else None
+
+
+def _is_number(cell: str) -> bool:
+    return _finite(cell) is not None
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        yield csv.reader(_lines(file), strict=True)
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    """Lines of bounded length: a file without line ends would otherwise be read whole."""
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise csv.Error(f"a line is longer than {LONGEST_LINE:,} characters")
+        yield line
+
+
+def _typed(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """What the reader raises over unreadable text, as DatasetUnusable."""
+    try:
+        yield from rows
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DatasetUnusable(f"the upload is not a readable .csv file: {error}", param="file") from error
