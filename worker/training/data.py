@@ -15,6 +15,8 @@ from worker.training.draws import Stream, numbers
 
 FITS = 2 * 1024**3
 """Bytes of packed data up to which the whole set is held in the device's memory; beyond, it stays memory-mapped."""
+PIXEL_CENTRE = 127.5
+"""(p - 127.5) / 127.5 brings a pixel 0..255 to [-1, 1]."""
 MOST_KEPT_CONDITIONS = 4096
 """Condition vectors that a checkpoint carries, to draw from when a request names none."""
 
@@ -59,12 +61,14 @@ class TrainingData:
         self._rows = self._hold(packed.data)
         labels = packed.labels if spec.conditional else None
         self._labels = None if labels is None else torch.from_numpy(np.asarray(labels)).to(device)
-        self.mean, self.std = (None, None) if self.images else self._statistics(packed.data)
+        self.mean, self.std = self._statistics(packed.data)
 
     def _hold(self, data: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor | NDArray[np.uint8] | NDArray[np.float32]:
         return torch.from_numpy(np.array(data)).to(self.device) if data.nbytes <= FITS else data
 
     def _statistics(self, data: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        if self.images:
+            return torch.full((), PIXEL_CENTRE, device=self.device), torch.full((), PIXEL_CENTRE, device=self.device)
         rows = np.asarray(data, dtype=np.float64)[self.train_rows]
         std = rows.std(axis=0)
         std[std < 1e-12] = 1.0
@@ -81,9 +85,8 @@ class TrainingData:
         return self._as_input(raw), self.condition(index)
 
     def _as_input(self, raw: Tensor) -> Tensor:
-        if self.images:
-            return raw.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0).contiguous()
-        return (raw - self.mean) / self.std
+        x = (raw.float() - self.mean) / self.std
+        return x.permute(0, 3, 1, 2).contiguous() if self.images else x
 
     def condition(self, index: Tensor) -> Tensor | None:
         """c (n, size) of those rows: one-hot for classes, the numbers for vectors, None when unconditional."""

@@ -81,5 +81,5 @@ def _newton(x: Logits, y: Logits, weights: Logits) -> tuple[float, float]:
 
 
 def wasserstein(gap: float, steepest: float) -> float | None:
-    """gap / K̂, an estimate of W₁ (never a bound): gap = E r - E f, K̂ the largest gradient norm seen, None where it is 0."""
+    """gap / K̂, an estimate of W₁, never a bound: gap = E r - E f, K̂ the largest gradient norm seen (None at 0)."""
     return gap / steepest if steepest > 0 else None

@@ -29,7 +29,8 @@ def one_centred(critic: Critic, real: Tensor, fake: Tensor, c: Tensor | None, al
     alpha = alpha.view(-1, *[1] * (real.dim() - 1))
     between = torch.lerp(fake.detach(), real.detach(), alpha).requires_grad_(True)
     norms = input_gradients(critic(between, c), between).norm(dim=1)
-    return (norms - 1).square().mean()
+    penalty: Tensor = (norms - 1).square().mean()
+    return penalty
 
 
 @torch.no_grad()

@@ -1,10 +1,11 @@
 """Values that move over a job's budget: pure functions of how much of it is spent (0..1) and of images seen."""
 
 import math
+from collections.abc import Callable
 
 from gan.spec import Schedule, TrainingSpec
 
-SHAPES = {
+SHAPES: dict[str, Callable[[float], float]] = {
     "linear": lambda spent: spent,
     "cosine": lambda spent: (1 - math.cos(math.pi * spent)) / 2,
 }

@@ -3,6 +3,7 @@
 Random draws are keyed by step (`worker.training.draws`), so the counters stand for all random state.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -60,7 +61,7 @@ class StateHeader(Words):
     spec: TrainingSpec
     counters: Counters
     meters: dict[str, tuple[float, int]]
-    formats: dict[str, Literal["channels_last"]] = {}
+    formats: Mapping[str, Literal["channels_last"]]
 
 
 def new_state(spec: TrainingSpec, device: torch.device) -> TrainingState:

@@ -44,7 +44,7 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
         penalty = penalty + spec.gradient_penalty * one_centred(D, real, fake, batch.c, batch.alpha)
     tune(players.discriminator_optimizer, now)
     players.discriminator_optimizer.zero_grad(set_to_none=True)
-    (loss + penalty).backward()
+    torch.autograd.backward(loss + penalty)
     players.discriminator_optimizer.step()
     return {
         "loss_discriminator": loss.detach(),
@@ -64,6 +64,6 @@ def generator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figu
     loss = loss_of.generator(r, f)
     tune(players.generator_optimizer, now)
     players.generator_optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     players.generator_optimizer.step()
     return {"loss_generator": loss.detach()}

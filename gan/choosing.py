@@ -1,0 +1,302 @@
+"""Choosing what a request leaves open: from the recipe, the data and the device, each with its reason.
+
+`resolve` turns a TrainRequest into a TrainingSpec or refuses it, naming the field. Torch-free.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from gan.errors import InvalidRequest
+from gan.recipes import RECIPES, Fade, Recipe
+from gan.spec import (
+    Conditioning,
+    DatasetFacts,
+    ImageShape,
+    NetworkSpec,
+    PointShape,
+    Schedule,
+    TrainingSpec,
+    TrainRequest,
+)
+
+T = TypeVar("T")
+Scheduled = Literal["learning_rate", "beta2", "r1", "r2"]
+
+IMAGE_SIDES = (8, 128)
+"""Smallest and largest side, in pixels, that the image networks are built for."""
+POINT_BATCH = 256
+POINT_LATENT_DIM = 16
+HELD_OUT_SHARE = 0.1
+FEWEST_HELD_OUT = 64
+ROUNDS_A_REPORT = 50
+FEWEST_REPORTS = 20
+PUBLISHED_HALFLIFE = 500_000.0
+KEPT_CHECKPOINTS = 5
+
+
+@dataclass(frozen=True)
+class Regime:
+    """What r1 and r2, the rate and the budget should be for images up to `side` pixels (or for points)."""
+
+    side: int
+    gamma: float
+    learning_rate: float
+    rate_ratio: float
+    cpu_images: int
+    gpu_images: int
+    reason: str
+
+
+POINTS = Regime(0, 0.1, 5e-4, 0.05, 5_000_000, 10_000_000, "points: many cheap steps at a high rate")
+# γ: published 0.05 (32²), 2 (64²), 150 (256²); a tenfold larger one is safe and a smaller one collapses, so 32² gets
+# ten times the figure of its much larger network, and 128² lies between its neighbours on a logarithmic scale.
+IMAGE_REGIMES = (
+    Regime(16, 1.0, 1e-3, 0.05, 200_000, 2_000_000, "images up to 16 pixels: small networks bear a high rate"),
+    Regime(32, 0.5, 2e-4, 0.25, 200_000, 5_000_000, "images up to 32 pixels"),
+    Regime(64, 2.0, 2e-4, 0.25, 100_000, 5_000_000, "images up to 64 pixels: the published γ of FFHQ-64"),
+    Regime(128, 17.0, 2e-4, 0.25, 50_000, 5_000_000, "images up to 128 pixels: a γ between those of 64² and 256²"),
+)
+WIDTHS: dict[tuple[str, bool], tuple[int, str]] = {
+    ("mlp", False): (256, "three layers of 256 units"),
+    ("mlp", True): (256, "three layers of 256 units"),
+    ("dcgan", False): (32, "half the published width: a quarter of the work, for a CPU"),
+    ("dcgan", True): (64, "the published width"),
+    ("r3", False): (32, "a width that a CPU bears"),
+    ("r3", True): (64, "a width that a GPU bears"),
+}
+
+
+class Choosing:
+    """Collects values and the reasons of those that the request left open."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, str] = {}
+
+    def pick(self, field: str, given: T | None, chosen: T, reason: str) -> T:
+        """The given value, or the chosen one with its reason noted."""
+        if given is not None:
+            return given
+        self.reasons[field] = reason
+        return chosen
+
+
+def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> TrainingSpec:
+    """Every figure of the job, chosen where the request is silent. `device` is `cpu` or begins with `cuda`.
+
+    InvalidRequest names the field that contradicts the recipe, the data or another field.
+    """
+    recipe, choosing = RECIPES[request.recipe], Choosing()
+    regime = regime_of(facts)
+    refuse_contradictions(request, recipe, facts)
+    gpu = device.startswith("cuda")
+    published = f"as published for {request.recipe}"
+    lipschitz = choosing.pick("lipschitz", request.lipschitz, recipe.lipschitz, published)
+    r1, r2 = _gammas(request, recipe, regime, choosing)
+    critic_steps = choosing.pick("critic_steps", request.critic_steps, recipe.critic_steps, published)
+    batch_size = _batch_size(request, recipe, facts, choosing)
+    optimizer = choosing.pick("optimizer", request.optimizer, recipe.optimizer, published)
+    betas = choosing.pick("betas", request.betas, recipe.betas, published)
+    rate, rate_ratio = _learning_rate(request, recipe, regime, choosing)
+    images = _images(request, regime, gpu, choosing)
+    starts: dict[Scheduled, float] = {"learning_rate": rate, "beta2": betas[1], "r1": r1, "r2": r2}
+    conditioning = _conditioning(request, facts, choosing)
+    return TrainingSpec(
+        recipe=request.recipe,
+        seed=request.seed,
+        images=images,
+        max_seconds=request.max_seconds,
+        loss=choosing.pick("loss", request.loss, recipe.loss, published),
+        lipschitz=lipschitz,
+        clip=request.clip or recipe.clip,
+        gradient_penalty=request.gradient_penalty or recipe.gradient_penalty,
+        r1=r1,
+        r2=r2,
+        critic_steps=critic_steps,
+        critic_boost=recipe.critic_boost if request.critic_steps is None else None,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=rate,
+        betas=betas,
+        schedules=_schedules(recipe, starts, rate_ratio),
+        ema_halflife=_ema_halflife(request, recipe, choosing),
+        augment=choosing.pick("augment", request.augment, "none", "no augmentation"),
+        conditional=conditioning.kind != "none",
+        shared_batch=choosing.pick("shared_batch", request.shared_batch, recipe.shared_batch, published),
+        holdout=_holdout(request, facts, choosing),
+        network=_network(request, recipe, facts, conditioning, gpu, lipschitz, r1 + r2 > 0, choosing),
+        checkpoint_every=request.checkpoint_every,
+        preview_every=request.preview_every,
+        report_every=_report_every(images, batch_size * critic_steps),
+        keep_checkpoints=choosing.pick("keep_checkpoints", request.keep_checkpoints, KEPT_CHECKPOINTS, "newest"),
+        chosen=choosing.reasons | _clock_reasons(request),
+    )
+
+
+def regime_of(facts: DatasetFacts) -> Regime:
+    """The regime of the data's larger side. InvalidRequest for images that no network here makes."""
+    if isinstance(facts.shape, PointShape):
+        return POINTS
+    smallest, largest = IMAGE_SIDES
+    sides = (facts.shape.height, facts.shape.width)
+    if min(sides) < smallest or max(sides) > largest:
+        raise InvalidRequest(
+            f"the networks make images of {smallest} to {largest} pixels a side, not {sides[1]}×{sides[0]}: "
+            "upload the data again with another width and height",
+            param="dataset",
+        )
+    return next(regime for regime in IMAGE_REGIMES if max(sides) <= regime.side)
+
+
+def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetFacts) -> None:
+    """InvalidRequest for fields that could only be ignored, or that the data cannot bear."""
+    lipschitz = request.lipschitz or recipe.lipschitz
+    optimizer = request.optimizer or recipe.optimizer
+    points = isinstance(facts.shape, PointShape)
+    architecture = request.network.architecture
+    rules: list[tuple[bool, str, str]] = [
+        (
+            request.clip is not None and lipschitz != "weight_clipping",
+            "clip",
+            f"clip goes with lipschitz weight_clipping, not {lipschitz}",
+        ),
+        (
+            request.gradient_penalty is not None and lipschitz != "gradient_penalty",
+            "gradient_penalty",
+            f"gradient_penalty goes with lipschitz gradient_penalty, not {lipschitz}",
+        ),
+        (request.betas is not None and optimizer != "adam", "betas", f"betas belong to adam, not {optimizer}"),
+        (
+            architecture is not None and points != (architecture == "mlp"),
+            "network.architecture",
+            f"{architecture} does not make {facts.shape.kind}: points use mlp, images dcgan or r3",
+        ),
+        (
+            request.conditional is True and not facts.classes and not facts.condition_dims,
+            "conditional",
+            "the dataset has no labels to condition on; leave conditional out, or upload class folders, a label or c_*",
+        ),
+        (
+            request.batch_size is not None and request.batch_size > facts.count,
+            "batch_size",
+            f"the dataset has {facts.count} rows; a batch cannot be larger",
+        ),
+        (facts.count < 2, "dataset", "one row cannot be trained on"),
+    ]
+    for broken, param, message in rules:
+        if broken:
+            raise InvalidRequest(message, param=param)
+
+
+def _gammas(request: TrainRequest, recipe: Recipe, regime: Regime, choosing: Choosing) -> tuple[float, float]:
+    gamma = regime.gamma if recipe.penalised else 0.0
+    reason = f"γ for {regime.reason}" if recipe.penalised else f"{request.recipe} has no such penalty"
+    return choosing.pick("r1", request.r1, gamma, reason), choosing.pick("r2", request.r2, gamma, reason)
+
+
+def _learning_rate(
+    request: TrainRequest, recipe: Recipe, regime: Regime, choosing: Choosing
+) -> tuple[float, float | None]:
+    """The rate, and the ratio to its end where the regime knows better than the recipe."""
+    if not recipe.penalised:
+        published = f"as published for {request.recipe}"
+        return choosing.pick("learning_rate", request.learning_rate, recipe.learning_rate, published), None
+    rate = choosing.pick("learning_rate", request.learning_rate, regime.learning_rate, regime.reason)
+    return rate, regime.rate_ratio
+
+
+def _schedules(recipe: Recipe, starts: dict[Scheduled, float], rate_ratio: float | None) -> dict[Scheduled, Schedule]:
+    fades = dict(recipe.fades)
+    if rate_ratio is not None and "learning_rate" in fades:
+        fades["learning_rate"] = Fade(fades["learning_rate"].shape, ratio=rate_ratio)
+    ends = {name: starts[name] * fade.ratio if fade.to is None else fade.to for name, fade in fades.items()}
+    return {
+        name: Schedule(to=ends[name], shape=fade.shape) for name, fade in fades.items() if ends[name] != starts[name]
+    }
+
+
+def _batch_size(request: TrainRequest, recipe: Recipe, facts: DatasetFacts, choosing: Choosing) -> int:
+    points = isinstance(facts.shape, PointShape)
+    usual = POINT_BATCH if points else recipe.batch_size
+    reason = "points are small" if points else f"as published for {request.recipe}"
+    if usual > facts.count:
+        usual, reason = facts.count, f"all {facts.count} rows of the dataset"
+    return choosing.pick("batch_size", request.batch_size, usual, reason)
+
+
+def _images(request: TrainRequest, regime: Regime, gpu: bool, choosing: Choosing) -> int | None:
+    if request.images is None and request.max_seconds is not None:
+        return None
+    budget = regime.gpu_images if gpu else regime.cpu_images
+    return choosing.pick("images", request.images, budget, f"a {'GPU' if gpu else 'CPU'} and {regime.reason}")
+
+
+def _conditioning(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> Conditioning:
+    if request.conditional is False:
+        return Conditioning()
+    if len(facts.classes) > 1 or (facts.classes and request.conditional):
+        choosing.pick("conditional", request.conditional, True, f"the dataset has {len(facts.classes)} classes")
+        return Conditioning(kind="class", size=len(facts.classes))
+    if facts.condition_dims:
+        choosing.pick("conditional", request.conditional, True, f"the dataset has {facts.condition_dims} c_* columns")
+        return Conditioning(kind="vector", size=facts.condition_dims)
+    choosing.pick("conditional", request.conditional, False, "the dataset has no labels to tell apart")
+    return Conditioning()
+
+
+def _network(
+    request: TrainRequest,
+    recipe: Recipe,
+    facts: DatasetFacts,
+    conditioning: Conditioning,
+    gpu: bool,
+    lipschitz: str,
+    penalised: bool,
+    choosing: Choosing,
+) -> NetworkSpec:
+    asked = request.network
+    images = isinstance(facts.shape, ImageShape)
+    usual, why = (recipe.image_architecture, f"{request.recipe}'s network") if images else ("mlp", "points")
+    architecture = choosing.pick("network.architecture", asked.architecture, usual, why)
+    width, reason = WIDTHS[architecture, gpu]
+    latent_dim, latent_reason = (recipe.latent_dim, "as published") if images else (POINT_LATENT_DIM, "points")
+    return NetworkSpec(
+        architecture=architecture,
+        width=choosing.pick("network.width", asked.width, width, reason),
+        latent_dim=choosing.pick("network.latent_dim", asked.latent_dim, latent_dim, latent_reason),
+        latent_distribution=choosing.pick(
+            "network.latent_distribution", asked.latent_distribution, "normal", "the usual prior"
+        ),
+        shape=facts.shape,
+        conditioning=conditioning,
+        # batch norm couples the samples of a batch, and a gradient penalty speaks of each sample alone
+        batch_norm=architecture == "dcgan" and lipschitz in ("none", "weight_clipping") and not penalised,
+        spectral_norm=lipschitz == "spectral_norm",
+    )
+
+
+def _holdout(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> float:
+    if facts.count * HELD_OUT_SHARE >= FEWEST_HELD_OUT:
+        return choosing.pick("holdout", request.holdout, HELD_OUT_SHARE, "a tenth for honest divergence estimates")
+    reason = f"a tenth of {facts.count} rows is too few for an estimate (below {FEWEST_HELD_OUT}), so none is withheld"
+    return choosing.pick("holdout", request.holdout, 0.0, reason)
+
+
+def _ema_halflife(request: TrainRequest, recipe: Recipe, choosing: Choosing) -> float:
+    if recipe.ema:
+        reason = "published for FFHQ-64 and 256; never more than 5 % of the images seen"
+        return choosing.pick("ema_halflife", request.ema_halflife, PUBLISHED_HALFLIFE, reason)
+    return choosing.pick("ema_halflife", request.ema_halflife, 0.0, "published without an average")
+
+
+def _report_every(images: int | None, a_round: int) -> int:
+    often = ROUNDS_A_REPORT * a_round
+    return often if images is None else max(1, min(often, images // FEWEST_REPORTS))
+
+
+def _clock_reasons(request: TrainRequest) -> dict[str, str]:
+    """Reasons of the cadences that stay None: they change nothing that is learned, so the clock may decide."""
+    reasons = {
+        "checkpoint_every": "by the clock: after 5 seconds, then every 30, so that a crash costs little",
+        "preview_every": "by the clock: about fifty over the job",
+    }
+    return {field: reason for field, reason in reasons.items() if getattr(request, field) is None}

@@ -1,0 +1,257 @@
+"""The `train` job: set up, resume, step, report, save; told what to do and telling what happened through its line."""
+
+import secrets
+import time
+from pathlib import Path
+
+import torch
+
+from gan.checkpoint import ModelHeader, Written, write_model
+from gan.errors import CheckpointCorrupt, Diverged
+from gan.networks.conditioning import standardise_conditions
+from gan.spec import TrainingSpec
+from ledger.storage import Storage
+from worker.line import ControlLine
+from worker.protocol import (
+    Assignment,
+    Done,
+    Metrics,
+    Note,
+    Preview,
+    Progress,
+    SavedCheckpoint,
+    Started,
+    StateFile,
+    Stopped,
+)
+from worker.training.data import TrainingData, open_packed
+from worker.training.diagnosis import Report
+from worker.training.estimates import FEWEST
+from worker.training.loop import Trainer, all_finite
+from worker.training.preview import Preview as PreviewPainter
+from worker.training.schedules import spent
+from worker.training.state import TrainingState, load_state, new_state, save_state
+
+FIRST_CHECKPOINT = 5.0
+CHECKPOINT_SECONDS = 30.0
+"""Where no interval in images is asked for: the first checkpoint after 5 s, so that there is something to sample."""
+PREVIEWS = 50
+"""Previews over a job's budget, where no interval in images is asked for."""
+PROGRESS_SECONDS = 0.5
+
+
+def run(assignment: Assignment, line: ControlLine) -> None:
+    """Trains until the budget is spent or the line says stop. Raises a JobFailure where it cannot go on."""
+    TrainingJob(assignment, line).run()
+
+
+class TrainingJob:
+    """One claim on one training job: what it was given, where it is, and when which file is due."""
+
+    def __init__(self, assignment: Assignment, line: ControlLine) -> None:
+        assert assignment.dataset is not None
+        assert assignment.model is not None
+        self.assignment, self.line = assignment, line
+        self.spec = TrainingSpec.model_validate(assignment.spec)
+        self.storage = Storage(Path(assignment.storage))
+        self.device = torch.device(assignment.device)
+        torch.set_num_threads(assignment.threads)
+        packed = open_packed(self.storage.path(assignment.dataset["path"]))
+        self.classes = packed.facts.classes if self.spec.network.conditioning.kind == "class" else ()
+        self.data = TrainingData(packed, self.spec, self.device)
+        self.state = self._resumed() or self._new()
+        self.trainer = Trainer(self.spec, self.data, self.state)
+        self.painter = PreviewPainter(self.data, self.spec)
+        self.report: Report = {}
+        self.due = Due(self.spec, self.state)
+
+    def run(self) -> None:
+        """Until the budget is spent or somebody says stop."""
+        self.line.send(Started(device=device_name(self.device)))
+        self._explain_missing_estimates()
+        while (ended_by := self.trainer.ended_by) is None:
+            if self.line.stop is not None:
+                return self._stop(save=self.line.stop.save)
+            if self.trainer.update():
+                self._report()
+            self._whatever_is_due()
+        self._finish(ended_by)
+        return None
+
+    def _new(self) -> TrainingState:
+        state = new_state(self.spec, self.device)
+        conditions = self.data.kept_conditions()
+        if conditions is not None:
+            for module in state.modules().values():
+                standardise_conditions(module, conditions)
+        return state
+
+    def _resumed(self) -> TrainingState | None:
+        """The newest state whose bytes are those that were written; each one passed over is told."""
+        for file in self.assignment.resume:
+            try:
+                state = self._load(file)
+            except CheckpointCorrupt as error:
+                self.line.send(
+                    Note(type="checkpoint.skipped", data={"checkpoint": file.checkpoint, "reason": str(error)})
+                )
+            else:
+                self.line.send(Note(type="job.resumed", data={"checkpoint": file.checkpoint, "images": file.images}))
+                return state
+        return None
+
+    def _load(self, file: StateFile) -> TrainingState:
+        return load_state(self.storage.path(file.path), self.spec, self.device, file.sha256)
+
+    def _whatever_is_due(self) -> None:
+        if self.due.progress():
+            self._progress()
+        if self.due.preview():
+            self._preview()
+        if self.due.checkpoint():
+            self._checkpoint()
+
+    def _report(self) -> None:
+        self.report = self.trainer.report()
+        self.line.send(Metrics(images=self.state.counters.images, values=self.report | self.due.throughput()))
+
+    def _progress(self) -> None:
+        spent, counters = self.trainer.spent, self.state.counters
+        rate = self.due.throughput()["images_per_second"]
+        eta = counters.seconds * (1 - spent) / spent if spent > 0 else None
+        self.line.send(
+            Progress(
+                images=counters.images,
+                total_images=self.spec.images,
+                percent=100 * spent,
+                images_per_second=rate,
+                eta_seconds=eta,
+            )
+        )
+
+    def _preview(self) -> None:
+        images = self.state.counters.images
+        path = f"previews/{self.assignment.job}/e{self.assignment.epoch}-{images:012d}.png"
+        self.storage.write_bytes(path, self.painter.draw(self.state.players))
+        self.line.send(Preview(images=images, path=path))
+
+    def _checkpoint(self) -> None:
+        """Both files, then one line about them. Diverged, and nothing written, where a weight is no number."""
+        if not all_finite(self.state):
+            raise Diverged(
+                f"a weight became NaN or infinite before {self.state.counters.images} images", param="learning_rate"
+            )
+        checkpoint = f"ckpt_{secrets.token_hex(12)}"
+        folder = f"checkpoints/{self.assignment.model}"
+        model_path = f"{folder}/e{self.assignment.epoch}-{checkpoint}.model.safetensors"
+        state_path = f"{folder}/e{self.assignment.epoch}-{checkpoint}.state.safetensors"
+        model = self._write_model(self.storage.path(model_path))
+        state = save_state(self.storage.path(state_path), self.spec, self.state)
+        self.line.send(
+            SavedCheckpoint(
+                id=checkpoint,
+                images=self.state.counters.images,
+                path=model_path,
+                bytes=model.bytes,
+                sha256=model.sha256,
+                state_path=state_path,
+                state_bytes=state.bytes,
+                state_sha256=state.sha256,
+                metrics=self.report,
+            )
+        )
+
+    def _write_model(self, path: Path) -> Written:
+        assert self.assignment.dataset is not None
+        header = ModelHeader(
+            network=self.spec.network,
+            recipe=self.spec.recipe,
+            loss=self.spec.loss,
+            classes=self.classes,
+            class_counts=self.data.class_counts(),
+            images=self.state.counters.images,
+            seed=self.spec.seed,
+            dataset_digest=self.assignment.dataset["digest"],
+        )
+        return write_model(path, header, self._model_tensors())
+
+    def _model_tensors(self) -> dict[str, torch.Tensor]:
+        players = self.state.players
+        tensors = {f"generator.{k}": t for k, t in players.average.state_dict().items()}
+        tensors |= {f"discriminator.{k}": t for k, t in players.discriminator.state_dict().items()}
+        if not self.data.images:
+            tensors |= {"points.mean": self.data.mean, "points.std": self.data.std}
+        conditions = self.data.kept_conditions()
+        return tensors if conditions is None else tensors | {"conditions": conditions}
+
+    def _stop(self, *, save: bool) -> None:
+        if save and self.state.counters.images:
+            self._checkpoint()
+        self.line.send(Stopped())
+
+    def _finish(self, ended_by: str) -> None:
+        self._preview()
+        self._checkpoint()
+        self._progress()
+        self.line.send(Done(ended_by=ended_by))
+
+    def _explain_missing_estimates(self) -> None:
+        held = len(self.data.held_rows)
+        if held < FEWEST and not self.state.counters.images:
+            reason = f"{held} rows are held out and an estimate needs {FEWEST}: held-out estimates stay empty"
+            self.line.send(Note(type="estimates.missing", data={"reason": reason}))
+
+
+class Due:
+    """When progress, previews and checkpoints are due: by images where the request says so, else by the clock."""
+
+    def __init__(self, spec: TrainingSpec, state: TrainingState) -> None:
+        self.spec, self.counters = spec, state.counters
+        self._start = (time.monotonic(), state.counters.images)
+        self._last_progress = 0.0
+        self._images = dict.fromkeys(("preview", "checkpoint"), state.counters.images)
+        self._next_checkpoint = time.monotonic() + FIRST_CHECKPOINT
+        self._previews = self._preview_number()
+
+    def progress(self) -> bool:
+        """Twice a second."""
+        now = time.monotonic()
+        if now - self._last_progress < PROGRESS_SECONDS:
+            return False
+        self._last_progress = now
+        return True
+
+    def preview(self) -> bool:
+        """Every `preview_every` images, or `PREVIEWS` times over the budget."""
+        if self.spec.preview_every is not None:
+            return self._crossed("preview", self.spec.preview_every)
+        number = self._preview_number()
+        due, self._previews = number > self._previews, number
+        return due
+
+    def checkpoint(self) -> bool:
+        """Every `checkpoint_every` images, or by the clock."""
+        if self.spec.checkpoint_every is not None:
+            return self._crossed("checkpoint", self.spec.checkpoint_every)
+        now = time.monotonic()
+        if now < self._next_checkpoint:
+            return False
+        self._next_checkpoint = now + CHECKPOINT_SECONDS
+        return True
+
+    def throughput(self) -> dict[str, float | None]:
+        """Images per second of wall clock since this process began to train."""
+        seconds = time.monotonic() - self._start[0]
+        return {"images_per_second": (self.counters.images - self._start[1]) / seconds if seconds > 0 else None}
+
+    def _preview_number(self) -> int:
+        return int(PREVIEWS * spent(self.spec, self.counters.images, self.counters.seconds))
+
+    def _crossed(self, what: str, every: int) -> bool:
+        before, self._images[what] = self._images[what], self.counters.images
+        return before // every < self.counters.images // every
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu`, or `cuda:0 NVIDIA …`."""
+    return f"{device} {torch.cuda.get_device_name(device)}" if device.type == "cuda" else str(device)

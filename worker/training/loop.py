@@ -1,0 +1,110 @@
+"""The training loop: whose turn it is, one update, and what is due after it. Progress counts images, not steps."""
+
+import time
+
+import torch
+
+from gan.errors import Diverged
+from gan.spec import TrainingSpec
+from worker.training import schedules
+from worker.training.data import TrainingData
+from worker.training.diagnosis import Diagnosis, Report, gradient_norm
+from worker.training.draws import Deck, Stream, latents, numbers
+from worker.training.players import figures, update_average
+from worker.training.state import TrainingState
+from worker.training.step import Batch, discriminator_step, generator_step
+
+
+class Trainer:
+    """Moves a TrainingState forward, one update at a time. The same state always goes the same way."""
+
+    def __init__(self, spec: TrainingSpec, data: TrainingData, state: TrainingState) -> None:
+        self.spec, self.data, self.state = spec, data, state
+        self.critic_deck = Deck(data.train_rows, spec.seed, Stream.CRITIC_ORDER)
+        self.generator_deck = Deck(data.train_rows, spec.seed, Stream.GENERATOR_ORDER)
+        self._clock = time.perf_counter()
+
+    @property
+    def spent(self) -> float:
+        """The share of the budget that is spent, 0..1."""
+        return schedules.spent(self.spec, self.state.counters.images, self.state.counters.seconds)
+
+    @property
+    def ended_by(self) -> str | None:
+        """`images` or `time` once that budget is spent."""
+        counters, spec = self.state.counters, self.spec
+        if spec.images is not None and counters.images >= spec.images:
+            return "images"
+        return "time" if spec.max_seconds is not None and counters.seconds >= spec.max_seconds else None
+
+    def update(self) -> bool:
+        """One update of whoever's turn it is. True when a report is due after it."""
+        counters = self.state.counters
+        before = counters.images // self.spec.report_every
+        if counters.since_generator < schedules.critic_steps(self.spec, counters.generator_steps, self.spent):
+            self._critic_turn()
+        else:
+            self._generator_turn()
+        self._tick()
+        return counters.images // self.spec.report_every > before
+
+    def _critic_turn(self) -> None:
+        players, counters = self.state.players, self.state.counters
+        batch = self._critic_batch(counters.critic_steps)
+        scalars = discriminator_step(players, batch, self.spec, figures(self.spec, self.spent))
+        self.state.meters.add(scalars | {"gradient_norm_discriminator": gradient_norm(players.discriminator)})
+        counters.critic_steps += 1
+        counters.since_generator += 1
+        counters.images += self.spec.batch_size
+
+    def _generator_turn(self) -> None:
+        players, counters = self.state.players, self.state.counters
+        if self.spec.shared_batch:
+            batch = self._critic_batch(counters.critic_steps - 1)
+        else:
+            batch = self._batch(self.generator_deck, Stream.GENERATOR_LATENTS, counters.generator_steps)
+        scalars = generator_step(players, batch, self.spec, figures(self.spec, self.spent))
+        self.state.meters.add(scalars | {"gradient_norm_generator": gradient_norm(players.generator)})
+        a_round = counters.since_generator * self.spec.batch_size
+        decay = schedules.ema_decay(self.spec.ema_halflife, counters.images, a_round)
+        update_average(players.average, players.generator, decay)
+        counters.generator_steps += 1
+        counters.since_generator = 0
+
+    def _critic_batch(self, step: int) -> Batch:
+        return self._batch(self.critic_deck, Stream.CRITIC_LATENTS, step)
+
+    def _batch(self, deck: Deck, stream: Stream, step: int) -> Batch:
+        spec, device = self.spec, self.data.device
+        x, c = self.data.batch(deck.hand(step, spec.batch_size))
+        rng = numbers(spec.seed, stream, step)
+        z = latents(rng, spec.batch_size, spec.network.latent_dim, spec.network.latent_distribution)
+        alpha = torch.from_numpy(rng.random(spec.batch_size, dtype="float32"))
+        return Batch(x, c, z.to(device, non_blocking=True), alpha.to(device, non_blocking=True))
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.state.counters.seconds += now - self._clock
+        self._clock = now
+
+    def report(self) -> Report:
+        """The means since the last report and the estimates now. Diverged where a mean is not finite."""
+        state = self.state
+        means = state.meters.means()
+        broken = sorted(name for name, mean in means.items() if not torch.tensor(mean).isfinite())
+        if broken:
+            raise Diverged(
+                f"{', '.join(broken)} became NaN or infinite at {state.counters.images} images: "
+                "try a lower learning_rate or a stronger penalty",
+                param="learning_rate",
+            )
+        state.meters.clear()
+        found = Diagnosis(state.players, self.data, self.spec, state.counters.reports).report()
+        state.counters.reports += 1
+        now = figures(self.spec, self.spent)
+        return {**means, **found, "learning_rate": now.learning_rate}
+
+
+def all_finite(state: TrainingState) -> bool:
+    """Whether every weight is a number, so that a checkpoint is worth keeping."""
+    return all(bool(t.isfinite().all()) for m in state.modules().values() for t in m.state_dict().values())

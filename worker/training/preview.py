@@ -1,0 +1,65 @@
+"""The same seeds drawn again and again while a model learns: a grid of images, or a cloud of points."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gan import images, plots
+from gan.latents import draw_condition, draw_label, latents
+from gan.spec import TrainingSpec
+from worker.training.data import TrainingData
+from worker.training.players import Players
+
+GRID_SIDE = 8
+MOST_CLASS_ROWS = 10
+POINTS = 2000
+TILE = 32
+"""Pixels that the longer side of a small picture is enlarged to, at least."""
+
+
+class Preview:
+    """Fixed seeds 0, 1, 2 …: a row a class (the first ten) with the same latents in each, else a square."""
+
+    def __init__(self, data: TrainingData, spec: TrainingSpec) -> None:
+        self.data, self.spec = data, spec
+        kind = spec.network.conditioning.kind
+        rows = min(spec.network.conditioning.size, MOST_CLASS_ROWS) if kind == "class" else GRID_SIDE
+        self.count = rows * GRID_SIDE if data.images else POINTS
+        self.seeds = [i % GRID_SIDE if kind == "class" and data.images else i for i in range(self.count)]
+        self.labels = np.array([self._label(i) for i in range(self.count)] if kind == "class" else [])
+        self.conditions = self._conditions()
+
+    def _label(self, index: int) -> int:
+        """The row's class; for points, drawn by the data's frequencies."""
+        return index // GRID_SIDE if self.data.images else draw_label(index, self.data.class_counts())
+
+    def _conditions(self) -> torch.Tensor | None:
+        if len(self.labels):
+            classes = self.spec.network.conditioning.size
+            return torch.nn.functional.one_hot(torch.from_numpy(self.labels), classes).float()
+        kept = self.data.kept_conditions()
+        return None if kept is None else kept.cpu()[[draw_condition(seed, len(kept)) for seed in self.seeds]]
+
+    @torch.no_grad()
+    def draw(self, players: Players) -> bytes:
+        """A PNG of what the averaged generator makes of the seeds now."""
+        net, device = self.spec.network, self.data.device
+        z = torch.from_numpy(latents(self.seeds, net.latent_dim, net.latent_distribution)).to(device)
+        c = None if self.conditions is None else self.conditions.to(device)
+        made = players.average(z, c)
+        picture = self._grid(made.cpu().numpy()) if self.data.images else self._cloud(made)
+        return images.STILLS["png"].encode(picture)
+
+    def _grid(self, made: NDArray[np.float32]) -> NDArray[np.uint8]:
+        pixels = images.to_uint8(made)
+        longer = max(pixels.shape[1:3])
+        return images.grid(images.resize(pixels, max(TILE, longer)), columns=GRID_SIDE)
+
+    def _cloud(self, made: torch.Tensor) -> NDArray[np.uint8]:
+        points = (made * self.data.std + self.data.mean).cpu().numpy()
+        labels = self.labels if len(self.labels) else None
+        return plots.scatter(points, labels=labels, conditions=self._plotted_conditions())
+
+    def _plotted_conditions(self) -> NDArray[np.float32] | None:
+        """What goes along x where a point has one coordinate: conditions, but not one-hot classes."""
+        return None if len(self.labels) or self.conditions is None else self.conditions.numpy()
