@@ -1,0 +1,94 @@
+"""`python -m service`: serve until SIGINT or SIGTERM, or until stdin closes if asked to."""
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from gan.errors import GanymedeError
+from ledger.database import Ledger
+from ledger.lifeline import end_with_parent
+from ledger.settings import Settings
+from service.app import create_app
+
+GRACE_SECONDS = 5
+"""How long requests in flight may go on once the service ends; long polls are answered at once."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which lets long polls go before it waits for requests in flight."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self.app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer whoever waits for a change, then end as usual."""
+        self.app.state.house.watcher.close()
+        await super().shutdown(sockets)
+
+    def end(self) -> None:
+        """Have the server end, whether it runs already or is about to."""
+        self.should_exit = True
+
+
+def arguments_of(given: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when the process that holds stdin ends")
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> int:
+    """Run the service; returns the exit status: 0, or 1 with one line on stderr where it cannot start."""
+    arguments = arguments_of(given)
+    try:
+        settings = Settings()
+        check(settings)
+    except (GanymedeError, ValidationError, ValueError, OSError) as error:
+        sys.stderr.write(f"ganymede service: {error}\n")
+        return 1
+    return serve(settings, arguments)
+
+
+def check(settings: Settings) -> None:
+    """Raises LedgerMismatch, or Unavailable where the database cannot be reached: before anything is started."""
+    ledger = Ledger(settings.database_url)
+    try:
+        ledger.check_version()
+    finally:
+        ledger.close()
+
+
+def serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Serve until told to end. Signals that come before the loop runs, or after it ended, only say the same again."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(config, app)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: server.end())
+    if arguments.until_stdin_closes:
+        end_with_parent()
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

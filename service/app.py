@@ -1,0 +1,77 @@
+"""The HTTP application: routes, errors, limits, and the house that they all stand in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+from starlette.types import Scope
+
+from ledger.settings import Settings
+from service import errors
+from service.house import opened
+from service.middleware import BodyLimit, Envelope, Limit
+from service.openapi import Application, known_query
+from service.routes import datasets, jobs, models, probes
+
+TITLE = "Ganymede"
+DESCRIPTION = """Trains generative adversarial networks on your own data, and serves what they learned.
+
+Errors are `application/problem+json` (RFC 9457). A model is named `faces` (its newest checkpoint), `faces@120000`
+(the checkpoint at that many images) or by a `ckpt_` id; wherever an id goes, a name goes too.
+"""
+
+ROUTERS = (datasets.router, jobs.router, models.router, probes.router)
+
+UPLOADS = ("POST", "/v1/datasets")
+"""The one call whose body may be as large as an upload."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Entering its lifespan opens the ledger, which must be of this program's version."""
+    app = Application(
+        title=TITLE,
+        description=DESCRIPTION,
+        version=program_version(),
+        lifespan=lambda app: lifespan(app, settings),
+        dependencies=[Depends(known_query)],
+        generate_unique_id_function=operation_id,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    errors.install(app)
+    app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
+    app.add_middleware(Envelope)
+    return app
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    """The house stands while the application runs."""
+    async with opened(settings) as house:
+        app.state.house = house
+        yield
+
+
+def body_limit(settings: Settings, scope: Scope) -> Limit:
+    """How large the body of a call may be."""
+    content_type = dict(scope["headers"]).get(b"content-type", b"").lower()
+    if (scope["method"], scope["path"]) == UPLOADS and content_type.startswith(b"multipart/"):
+        return Limit(settings.max_upload_bytes, "GANYMEDE_MAX_UPLOAD_BYTES")
+    return Limit(settings.max_json_bytes, "GANYMEDE_MAX_JSON_BYTES")
+
+
+def operation_id(route: APIRoute) -> str:
+    """A call's name in the document: its function's."""
+    return route.name
+
+
+def program_version() -> str:
+    """Ganymede's version; `0` in a tree that is not installed."""
+    try:
+        return version("ganymede")
+    except PackageNotFoundError:
+        return "0"

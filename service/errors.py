@@ -1,0 +1,205 @@
+"""The one place where errors become HTTP: a table from error class to status, and RFC 9457 problem documents.
+
+Every answer that is not a success is `application/problem+json`, whoever raised it: the ledger, a spec, the router
+(404, 405), a limit, or a defect (500, without a trace; the trace goes to the log under the same request id).
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from gan import errors as meanings
+from service.schemas import FieldError, Problem
+
+logger = logging.getLogger("service")
+
+PROBLEM_TYPE: Final = "application/problem+json"
+"""Media type of every error answer (RFC 9457)."""
+
+STATUS: Final[dict[type[meanings.GanymedeError], HTTPStatus]] = {
+    meanings.GanymedeError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    meanings.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    meanings.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    meanings.NotFound: HTTPStatus.NOT_FOUND,
+    meanings.Conflict: HTTPStatus.CONFLICT,
+    meanings.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    meanings.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    meanings.LimitExceeded: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    meanings.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    meanings.ChecksumMismatch: HTTPStatus.CONFLICT,
+    meanings.LedgerMismatch: HTTPStatus.SERVICE_UNAVAILABLE,
+    meanings.LostClaim: HTTPStatus.CONFLICT,
+    meanings.JobFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
+    meanings.OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
+    meanings.Diverged: HTTPStatus.CONFLICT,
+    meanings.WorkerLost: HTTPStatus.SERVICE_UNAVAILABLE,
+    meanings.DatasetMissing: HTTPStatus.CONFLICT,
+    meanings.DatasetUnusable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    meanings.CheckpointCorrupt: HTTPStatus.CONFLICT,
+    meanings.StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    meanings.InternalFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""Error class → status. A class that is not here is a failing test, not a surprise."""
+
+CODES: Final[dict[int, str]] = {
+    400: meanings.MalformedRequest.code,
+    404: meanings.NotFound.code,
+    405: "method_not_allowed",
+    413: meanings.LimitExceeded.code,
+    415: meanings.UnsupportedMedia.code,
+    422: meanings.InvalidRequest.code,
+    503: meanings.Unavailable.code,
+}
+"""Codes of the errors that the framework itself raises, by status."""
+
+INTERNAL: Final = "something went wrong inside; the log has it under this request id"
+RETRY_AFTER: Final = 2
+"""Seconds after which a 503 without a figure of its own may be tried again."""
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    param: str | None = None,
+    errors: Iterable[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem document as a response, carrying the request's id."""
+    request_id = getattr(request.state, "request_id", None)
+    document = Problem(
+        type=f"urn:ganymede:error:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        param=param,
+        errors=list(errors),
+        request_id=request_id,
+    )
+    return ProblemResponse(document.model_dump(), status_code=status, headers=dict(headers or {}))
+
+
+class ProblemResponse(JSONResponse):
+    """JSON in ASCII: a field name quoted back may hold lone surrogates, which UTF-8 cannot carry."""
+
+    media_type = PROBLEM_TYPE
+
+    def render(self, content: Any) -> bytes:
+        """The document's bytes."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+async def meaning_to_problem(request: Request, error: Exception) -> JSONResponse:
+    """A `GanymedeError` by the table; a 503 says when to come back."""
+    assert isinstance(error, meanings.GanymedeError)
+    status = status_of(type(error))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s: %s", type(error).__name__, error.message)
+    errors = [FieldError(pointer=_pointer(error.param.split(".")), message=error.message)] if error.param else []
+    headers = retry_after(status, getattr(error, "retry_after", RETRY_AFTER))
+    return problem(request, status, error.code, error.message, param=error.param, errors=errors, headers=headers)
+
+
+def status_of(kind: type[meanings.GanymedeError]) -> HTTPStatus:
+    """The status of an error class: its own row, or that of its nearest ancestor."""
+    return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
+
+
+def retry_after(status: int, seconds: int) -> dict[str, str]:
+    """The header that goes with a 503; none with any other status."""
+    return {"Retry-After": str(seconds)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+async def http_to_problem(request: Request, error: Exception) -> JSONResponse:
+    """What the framework raises: unknown routes, wrong methods, bodies that are too large or unreadable."""
+    assert isinstance(error, HTTPException)
+    said = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""
+    detail = said or f"{request.method} {request.url.path}: {HTTPStatus(error.status_code).description}"
+    code = CODES.get(error.status_code, "http_error")
+    return problem(request, error.status_code, code, detail, headers=error.headers)
+
+
+async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:
+    """An exception that nobody foresaw: 500 without its text. The server logs the trace after this answer."""
+    request_id = getattr(request.state, "request_id", "")
+    logger.error("%s %s failed (%s): %s", request.method, request.url.path, request_id, type(error).__name__)
+    headers = {"X-Request-Id": request_id, "X-Content-Type-Options": "nosniff"}
+    return problem(request, 500, meanings.GanymedeError.code, INTERNAL, headers=headers)
+
+
+async def invalid_to_problem(request: Request, error: Exception) -> JSONResponse:
+    """A body, query or path that does not validate: 400 if unreadable, 404 if the path can name nothing, else 422."""
+    assert isinstance(error, RequestValidationError)
+    found = list(error.errors())
+    if any(item["type"] == "json_invalid" for item in found):
+        return problem(request, 400, meanings.MalformedRequest.code, _unreadable(found[0]))
+    if any(item["loc"][0] == "path" for item in found):
+        return problem(request, 404, meanings.NotFound.code, f"{request.url.path} can name nothing here")
+    fields = _fields(found, error.body)
+    detail = "; ".join(f"{_dotted(parts) or 'body'}: {message}" for parts, message in fields.items())
+    errors = [FieldError(pointer=_pointer(parts), message=message) for parts, message in fields.items()]
+    param = _dotted(next(iter(fields))) or None
+    return problem(request, 422, meanings.InvalidRequest.code, detail, param=param, errors=errors)
+
+
+def _unreadable(item: Mapping[str, Any]) -> str:
+    return f"the body is not valid JSON: {item['ctx']['error']} at character {item['loc'][-1]}"
+
+
+def _fields(found: Iterable[Mapping[str, Any]], body: Any) -> dict[tuple[str, ...], str]:
+    """Field → what is wrong with it. The branches of a union speak of one field, and are joined."""
+    fields: dict[tuple[str, ...], list[str]] = {}
+    for item in found:
+        messages = fields.setdefault(_path(item, body), [])
+        message = item["msg"].removeprefix("Value error, ")
+        if message not in messages:
+            messages.append(message)
+    return {parts: ", or ".join(messages) for parts, messages in fields.items()}
+
+
+def _path(item: Mapping[str, Any], body: Any) -> tuple[str, ...]:
+    """Where the caller wrote it: pydantic's location without the names of union branches, which no body contains."""
+    place, *parts = item["loc"]
+    if place != "body":
+        return tuple(str(part) for part in parts)
+    path: list[str] = []
+    here = body
+    for part in parts:
+        inside = _within(here, part)
+        if inside or item["type"] == "missing":
+            path.append(str(part))
+        here = here[part] if inside else here
+    return tuple(path)
+
+
+def _within(value: Any, part: Any) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and 0 <= part < len(value)
+    return isinstance(value, dict) and part in value
+
+
+def _dotted(parts: Iterable[str]) -> str:
+    return ".".join(parts)
+
+
+def _pointer(parts: Iterable[str]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def install(app: FastAPI) -> None:
+    """Put the handlers into the application."""
+    app.add_exception_handler(meanings.GanymedeError, meaning_to_problem)
+    app.add_exception_handler(HTTPException, http_to_problem)
+    app.add_exception_handler(RequestValidationError, invalid_to_problem)
+    app.add_exception_handler(Exception, defect_to_problem)

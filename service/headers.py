@@ -1,0 +1,53 @@
+"""Request headers that more than one route understands: `Prefer: wait`, `If-None-Match`; and names in paths."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Path, Query
+
+from gan.spec import NAME_PATTERN
+
+MAX_WAIT: Final = 60
+"""Seconds that a long poll may last; a longer wish is granted this far."""
+
+WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+
+Named = Annotated[str, Path(pattern=NAME_PATTERN, description="An id or a name.", examples=["digits"])]
+"""A path segment that names a resource. What cannot be a name is answered with 404."""
+
+JobId = Annotated[str, Path(pattern=NAME_PATTERN, description="A job's id.", examples=["job_0123456789abcdef01234567"])]
+
+Cursor = Annotated[
+    str | None,
+    Query(pattern=NAME_PATTERN, description="The id after which the page begins: the last page's `last_id`."),
+]
+Limit = Annotated[int, Query(ge=1, le=100, description="The length of a page.")]
+Order = Annotated[str, Query(pattern="^(asc|desc)$", description="`desc`: newest first; `asc`: oldest first.")]
+
+
+async def wait_seconds(
+    prefer: Annotated[
+        str | None,
+        Header(description=f"`wait=N`: answer when the state changes, or after N ≤ {MAX_WAIT} seconds (RFC 7240)."),
+    ] = None,
+) -> int | None:
+    """How long the caller would have the answer wait for a change; None if it did not say."""
+    found = WAIT.search(prefer or "")
+    return min(int(found.group(1)), MAX_WAIT) if found else None
+
+
+Wait = Annotated[int | None, Depends(wait_seconds)]
+
+
+def applied(wait: int | None) -> dict[str, str]:
+    """The header that says which preference was granted."""
+    return {} if wait is None else {"Preference-Applied": f"wait={wait}"}
+
+
+IfNoneMatch = Annotated[str | None, Header(description="The ETag of the answer already held: 304 if it still holds.")]
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether the caller holds this version already (RFC 9110: weak comparison)."""
+    held = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
+    return etag in held or "*" in held

@@ -1,0 +1,130 @@
+"""All that a running service holds, in one place: routes are given it, and nothing else is global."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request
+
+from gan.errors import Unavailable
+from ledger.database import Ledger
+from ledger.datasets import Datasets
+from ledger.doorbell import Doorbell
+from ledger.jobs import Jobs
+from ledger.models import Models
+from ledger.settings import Settings
+from ledger.storage import Storage
+from ledger.workers import Workers
+from service.engine.engine import Engine
+from service.watcher import Watcher
+
+T = TypeVar("T")
+
+ENDPOINT_THREADS: Final = 12
+POLL_THREADS: Final = 4
+PROBE_THREADS: Final = 2
+"""Threads for plain endpoints, for long polls and for probes: together fewer than the ledger has connections."""
+
+FULL_RETRY_AFTER: Final = 30
+"""Seconds after which a full queue may be tried again."""
+
+
+@dataclass(frozen=True)
+class House:
+    """The parts of a running service. `polling` and `probing` bound the threads of what waits and of the probes."""
+
+    settings: Settings
+    ledger: Ledger
+    jobs: Jobs
+    datasets: Datasets
+    models: Models
+    workers: Workers
+    storage: Storage
+    doorbell: Doorbell
+    watcher: Watcher
+    engine: Engine
+    polling: CapacityLimiter
+    probing: CapacityLimiter
+
+    async def read(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Run SQL or file work for an `async` route, in a thread of the long polls' own."""
+        return await to_thread.run_sync(partial(function, *arguments, **options), limiter=self.polling)
+
+    def admit(self, queue: str) -> None:
+        """Raises Unavailable where as many jobs are queued as this server takes."""
+        if self.jobs.waiting(queue) >= self.settings.max_queued_jobs:
+            limit = f"{self.settings.max_queued_jobs} (GANYMEDE_MAX_QUEUED_JOBS)"
+            raise Unavailable(f"the queue is full: {limit} jobs wait already", retry_after=FULL_RETRY_AFTER)
+
+    def train_device(self) -> str:
+        """The device that the next training will most likely run on, in the words of the choosing rules."""
+        asked = self.settings.train_device
+        return next(iter(self.workers.devices()), "cpu" if asked == "auto" else asked)
+
+    def storage_answers(self) -> bool:
+        """Whether the storage root is there and can be written."""
+        return os.access(self.storage.root, os.R_OK | os.W_OK | os.X_OK)
+
+    def broker_state(self) -> Literal["ok", "degraded"]:
+        """Whether bells reach workers. Without a broker there is none to be down. Waits half a second at most."""
+        return "degraded" if self.doorbell.broker_state() == "degraded" else "ok"
+
+
+async def inside(request: Request) -> House:
+    """The dependency that gives a route the house."""
+    house = request.app.state.house
+    assert isinstance(house, House)
+    return house
+
+
+Inside = Annotated[House, Depends(inside)]
+
+
+async def loaded_now(house: Inside) -> frozenset[str]:
+    """The dependency that gives a route the ids of checkpoints in memory; asked in the event loop, which changes them."""
+    return house.engine.loaded()
+
+
+Loaded = Annotated[frozenset[str], Depends(loaded_now)]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[House]:
+    """A house from start to end. Raises LedgerMismatch or Unavailable where the ledger cannot be used."""
+    ledger, storage = Ledger(settings.database_url), Storage(settings.storage)
+    await to_thread.run_sync(ledger.check_version)
+    await to_thread.run_sync(storage.prepare)
+    house = furnished(settings, ledger, storage)
+    to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
+    house.engine.start()
+    try:
+        yield house
+    finally:
+        await house.watcher.stop()
+        await to_thread.run_sync(house.engine.close)
+        ledger.close()
+
+
+def furnished(settings: Settings, ledger: Ledger, storage: Storage) -> House:
+    """A house with all its parts, none of them started."""
+    jobs = Jobs(ledger)
+    polling = CapacityLimiter(POLL_THREADS)
+    in_thread = partial(to_thread.run_sync, limiter=polling)
+    return House(
+        settings=settings,
+        ledger=ledger,
+        jobs=jobs,
+        datasets=Datasets(ledger),
+        models=Models(ledger),
+        workers=Workers(ledger),
+        storage=storage,
+        doorbell=Doorbell(settings),
+        watcher=Watcher(lambda: in_thread(jobs.newest_event), lambda seen: in_thread(jobs.events_after, None, seen)),
+        engine=Engine(settings, storage),
+        polling=polling,
+        probing=CapacityLimiter(PROBE_THREADS),
+    )

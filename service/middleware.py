@@ -1,0 +1,95 @@
+"""What wraps every request: an id, headers that belong on every answer, and a bound on the body. Pure ASGI."""
+
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""An id that a caller may give; any other is replaced, so that nothing strange reaches a log."""
+
+
+class Envelope:
+    """Gives each request an id, and each answer `X-Request-Id` and `X-Content-Type-Options`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = request_id_of(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        await self.app(scope, receive, sealed)
+
+
+def request_id_of(scope: Scope) -> str:
+    """The caller's own id where it is a plain word of at most 64 characters, else a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many bytes a body may have, and the setting that says so."""
+
+    bytes: int
+    setting: str
+
+
+class BodyLimit:
+    """Refuses a body by its declared length, and stops reading one that grows beyond its limit as it streams.
+
+    Raises HTTPException 413, which the framework lets pass from inside a body that it is reading. The connection is
+    closed after the answer: the rest of the body would only be read to be thrown away.
+    """
+
+    def __init__(self, app: ASGIApp, limit_of: Callable[[Scope], Limit]) -> None:
+        self.app = app
+        self.limit_of = limit_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        await self.app(scope, bounded(receive, scope, self.limit_of(scope)), send)
+
+
+def bounded(receive: Receive, scope: Scope, limit: Limit) -> Receive:
+    """`receive`, raising as soon as more than `limit` is declared or has come."""
+    declared = Headers(scope=scope).get("content-length", "")
+    total = 0
+
+    async def counted() -> Message:
+        nonlocal total
+        if declared.isdecimal() and int(declared) > limit.bytes:
+            raise too_large(limit)
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > limit.bytes:
+            raise too_large(limit)
+        return message
+
+    return counted
+
+
+def too_large(limit: Limit) -> HTTPException:
+    """The 413 that names the limit."""
+    detail = f"the body is larger than {limit.bytes} bytes, this server's limit ({limit.setting})"
+    return HTTPException(413, detail, headers={"Connection": "close"})

@@ -1,0 +1,70 @@
+"""What the OpenAPI document says beyond the routes' own models: errors as problem documents, everywhere alike.
+
+The document is also what is believed about query parameters: one that it does not name is refused.
+"""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic.json_schema import models_json_schema
+
+from service.errors import PROBLEM_TYPE
+from service.schemas import FieldError, Problem
+
+COMPONENTS: Final = "#/components/schemas/{model}"
+
+CAUSES: Final[dict[int, str]] = {
+    400: "The body cannot be read.",
+    404: "There is no such thing, or no longer.",
+    406: "None of the types in `Accept` can be served; the detail lists those that can.",
+    409: "It exists, but in the wrong state, or the name is taken, or it is in use.",
+    413: "Beyond a limit of this server, which is named.",
+    415: "The body's type is not read here; the detail lists those that are.",
+    422: "Understood, but invalid: `param` and `errors` name the fields.",
+    503: "Not now: the queue is full, the server is ending, or its database is away. `Retry-After` says when.",
+    507: "The disk is full.",
+}
+"""What a status means here."""
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: these errors, 422 and 503, and that whatever else goes wrong looks the same."""
+    documented: dict[int | str, dict[str, Any]] = {"default": answer(500, "Any other error.")}
+    for status in sorted({*statuses, 422, 503}):
+        documented[status] = answer(status, CAUSES[status])
+    return documented
+
+
+def answer(status: int, description: str) -> dict[str, Any]:
+    """One error answer: a problem document, with `Retry-After` where that is sent."""
+    schema = {"$ref": COMPONENTS.format(model="Problem")}
+    later = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    headers = later if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return {"description": description, "content": {PROBLEM_TYPE: {"schema": schema}}, "headers": headers}
+
+
+class Application(FastAPI):
+    """FastAPI, whose document also holds the models that only errors use."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document; made once."""
+        document = super().openapi()
+        _, definitions = models_json_schema(
+            [(Problem, "serialization"), (FieldError, "serialization")], ref_template=COMPONENTS
+        )
+        document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+        return document
+
+
+async def known_query(request: Request) -> None:
+    """A dependency of every route: raises RequestValidationError (422) for query parameters that do not exist."""
+    if not request.query_params:
+        return
+    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        message = f"unknown parameter; known are {', '.join(sorted(known))}" if known else "this takes no parameters"
+        raise RequestValidationError([{"loc": ("query", name), "msg": message, "type": "extra"} for name in unknown])

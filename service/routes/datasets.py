@@ -1,0 +1,225 @@
+"""Datasets: uploaded or imported, prepared by a worker, looked at."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool
+from pydantic import Field
+
+from gan import images, plots
+from gan.errors import Conflict, DatasetMissing, InvalidRequest, UnsupportedMedia
+from gan.spec import DatasetRequest, Name, Words
+from ledger import records
+from service.headers import Cursor, Limit, Named, Order, Wait, applied
+from service.house import House, Inside
+from service.openapi import problems
+from service.parsing import JSON, media_type, parsed, validated
+from service.schemas import Dataset, List
+from service.uploads import receive
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+
+FORM = "multipart/form-data"
+
+Side = Annotated[int, Field(ge=8, le=128)]
+"""Pixels of a dataset's width or height."""
+
+
+class UploadForm(Words):
+    """The text fields of an upload. `width` and `height` ask for a resolution; left out, the data decides."""
+
+    name: Name
+    width: Side | None = None
+    height: Side | None = None
+
+
+# ---- making ----
+
+BODIES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["name", "file"],
+                    "properties": {
+                        "name": {"type": "string", "description": "A new name."},
+                        "width": {"type": "integer", "minimum": 8, "maximum": 128},
+                        "height": {"type": "integer", "minimum": 8, "maximum": 128},
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A zip of images (first folder level = class), or .npy or .csv points.",
+                        },
+                    },
+                },
+            },
+            JSON: {
+                "schema": DatasetRequest.model_json_schema(),
+                "example": {"name": "faces", "source": {"path": "faces/2026"}},
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Upload or import a dataset",
+    openapi_extra=BODIES,
+    responses=problems(400, 409, 413, 415, 507),
+)
+async def create_dataset(request: Request, house: Inside, response: Response) -> Dataset:
+    """Take a dataset in; a worker prepares it. The upload goes to disk as it comes."""
+    await house.read(house.admit, "light")
+    kind = media_type(request)
+    if kind not in READERS:
+        raise UnsupportedMedia(f"the body must be {' or '.join(READERS)}, said in Content-Type")
+    row = await READERS[kind](house, request)
+    house.doorbell.ring("light", row.job_id)
+    response.headers.update({"Location": f"/v1/datasets/{row.id}", "Retry-After": "1"})
+    return Dataset.of(row)
+
+
+async def from_upload(house: House, request: Request) -> records.Dataset:
+    """A dataset of a multipart upload. Nothing of it stays if it does not come whole."""
+    id = house.datasets.new_id()
+    where = f"uploads/{id}"
+    async with contextmanager_in_threadpool(house.storage.building(where)) as folder:
+        upload = await receive(request, folder, UploadForm.model_fields)
+        form = validated(UploadForm, upload.fields)
+    source = {"kind": "upload", "path": f"{where}/{upload.path.name}"}
+    try:
+        return await house.read(house.datasets.create, form.name, source, form.width, form.height, id=id)
+    except Conflict:
+        await house.read(house.storage.remove, where)
+        raise
+
+
+async def from_folder(house: House, request: Request) -> records.Dataset:
+    """A dataset of a folder below the import directory."""
+    body = validated(DatasetRequest, parsed(await request.body()))
+    path = await house.read(import_folder, house.settings.import_dir, body.source.path)
+    source = {"kind": "folder", "path": path}
+    return await house.read(house.datasets.create, body.name, source, body.width, body.height)
+
+
+READERS: dict[str, Callable[[House, Request], Awaitable[records.Dataset]]] = {FORM: from_upload, JSON: from_folder}
+"""Media type → what makes a dataset of such a body."""
+
+
+def import_folder(root: Path | None, path: str) -> str:
+    """A folder below the import directory, relative to it, links resolved.
+
+    Raises InvalidRequest where import is off, or where there is no such folder *below* the directory: what lies
+    outside is not told apart from what does not exist.
+    """
+    if root is None:
+        raise InvalidRequest("this server imports no folders: GANYMEDE_IMPORT_DIR is not set", param="source.path")
+    base = root.resolve()
+    try:
+        folder = (base / path).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        folder = base.parent
+    if not folder.is_relative_to(base) or not folder.is_dir():
+        raise InvalidRequest(f"there is no folder {path!r} below the import directory", param="source.path")
+    return folder.relative_to(base).as_posix()
+
+
+# ---- finding ----
+
+
+@router.get("", summary="List datasets", responses=problems())
+def list_datasets(house: Inside, after: Cursor = None, limit: Limit = 20, order: Order = "desc") -> List[Dataset]:
+    """A page of datasets, newest first."""
+    return List.of(house.datasets.list(after=after, limit=limit, order=order), Dataset.of)
+
+
+@router.get("/{dataset}", summary="A dataset", responses=problems(404))
+async def get_dataset(dataset: Named, house: Inside, response: Response, wait: Wait) -> Dataset:
+    """A dataset by name or id. `Prefer: wait=N` answers when its preparation ends, or after N seconds."""
+    row = await house.read(house.datasets.get, dataset)
+    if wait and row.status == "preparing" and row.job_id is not None:
+        row = await prepared(house, row.id, row.job_id, wait)
+    response.headers.update(applied(wait))
+    return Dataset.of(row)
+
+
+async def prepared(house: House, id: str, job: str, wait: int) -> records.Dataset:
+    """The dataset once it is no longer `preparing`, or as it is after `wait` seconds."""
+    return await house.watcher.until(
+        job, lambda: house.read(house.datasets.get, id), lambda row: row.status != "preparing", wait
+    )
+
+
+@router.delete("/{dataset}", status_code=204, summary="Delete a dataset", responses=problems(404, 409))
+def delete_dataset(dataset: Named, house: Inside) -> Response:
+    """Delete a dataset; models trained on it stay. 409 while a job needs it."""
+    house.storage.remove(*house.datasets.delete(dataset))
+    return Response(status_code=204)
+
+
+# ---- looking ----
+
+PREVIEW_IMAGES = 100
+"""Images of a preview, ten a row."""
+
+PREVIEW_SIDE = 48
+"""Smaller images are enlarged towards this many pixels, by whole factors."""
+
+PREVIEW_POINTS = 5_000
+"""Points of a preview."""
+
+
+@router.get(
+    "/{dataset}/preview",
+    summary="What is in a dataset",
+    response_class=Response,
+    responses=problems(404, 409) | {200: {"content": {"image/png": {}}, "description": "Real images, or points."}},
+)
+def get_dataset_preview(dataset: Named, house: Inside) -> Response:
+    """A grid of real images, evenly spread over the data; points as a scatter plot. PNG."""
+    row = house.datasets.get(dataset)
+    if row.status != "ready" or row.path is None or row.kind is None:
+        raise Conflict(f"dataset {row.name} is {row.status}: there is nothing to look at")
+    picture = PICTURES[row.kind](house.storage.path(row.path))
+    headers = {"ETag": f'"{row.digest}"', "Cache-Control": "no-cache"}
+    return Response(images.STILLS["png"].encode(picture), media_type="image/png", headers=headers)
+
+
+def picture_of_images(folder: Path) -> images.Pixels:
+    """(H, W, C): a grid of images spread evenly over the packed ones."""
+    pixels = spread(folder / "data.npy", PREVIEW_IMAGES)
+    longer = max(pixels.shape[1:3])
+    return images.grid(images.resize(pixels, longer * max(1, PREVIEW_SIDE // longer)), columns=10)
+
+
+def picture_of_points(folder: Path) -> images.Pixels:
+    """(H, W, 3): points spread evenly over the packed ones, coloured by class or over their condition."""
+    points, labels = spread(folder / "data.npy", PREVIEW_POINTS), folder / "labels.npy"
+    given = spread(labels, PREVIEW_POINTS) if labels.is_file() else None
+    if given is None:
+        return plots.scatter(points)
+    return plots.scatter(points, labels=given) if given.ndim == 1 else plots.scatter(points, conditions=given)
+
+
+PICTURES: dict[str, Callable[[Path], images.Pixels]] = {"images": picture_of_images, "points": picture_of_points}
+"""Kind of data → its preview."""
+
+
+def spread(path: Path, most: int) -> Any:
+    """At most `most` rows of a packed array, evenly spread, read through a memory map.
+
+    Raises DatasetMissing where the file is gone or is not an array.
+    """
+    try:
+        packed = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise DatasetMissing("the prepared data is gone from storage: upload it again") from error
+    chosen = np.linspace(0, len(packed) - 1, min(most, len(packed))).round().astype(np.int64)
+    return np.asarray(packed[chosen])

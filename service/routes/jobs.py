@@ -1,0 +1,213 @@
+"""Jobs: queued, watched, steered."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi.responses import FileResponse
+
+from gan.choosing import resolve
+from gan.errors import Conflict, NotFound
+from gan.spec import NAME_PATTERN, TrainRequest
+from ledger import records
+from ledger.states import TERMINAL
+from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Wait, applied, matches
+from service.house import House, Inside
+from service.openapi import problems
+from service.parsing import json_only
+from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+EXAMPLES: dict[str, Any] = {
+    "short": {
+        "summary": "Everything else is chosen from the data and the device",
+        "value": {"type": "train", "dataset": "digits", "model": "digits", "recipe": "r3gan", "seed": 0},
+    },
+    "budget": {
+        "summary": "A minute of WGAN-GP, with a smaller network",
+        "value": {
+            "type": "train",
+            "dataset": "digits",
+            "model": "digits-wgan",
+            "recipe": "wgan-gp",
+            "max_seconds": 60,
+            "network": {"width": 32, "latent_dim": 64},
+        },
+    },
+}
+
+ModelFilter = Annotated[str | None, Query(pattern=NAME_PATTERN, description="Only jobs of this model (name or id).")]
+Images = Annotated[int, Query(ge=-1, le=2**62, description="Only rows beyond this many images.")]
+At = Annotated[int | None, Query(ge=0, le=2**62, description="The grid at exactly this many images; else the newest.")]
+Number = Annotated[int, Query(ge=0, le=2**62, description="Only events beyond this one.")]
+
+
+# ---- making and finding ----
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Queue a job",
+    responses=problems(400, 404, 409, 413, 415),
+    dependencies=[Depends(json_only)],
+)
+def create_job(
+    body: Annotated[TrainRequest, Body(openapi_examples=EXAMPLES)], house: Inside, response: Response
+) -> Job:
+    """Queue the training of a new model. What the request leaves out is chosen; `spec.chosen` says why."""
+    house.admit("train")
+    return accepted(house, MAKERS[body.type](house, body), response)
+
+
+def create_training(house: House, body: TrainRequest) -> records.Job:
+    """A training job on a dataset that is ready, every figure chosen for the device that will run it."""
+    dataset = ready_dataset(house, body.dataset)
+    spec = resolve(body, dataset.facts(), house.train_device())
+    return house.jobs.create_training(spec, dataset, body.model, body.priority, dict(body.metadata))
+
+
+MAKERS: dict[str, Callable[[House, TrainRequest], records.Job]] = {"train": create_training}
+"""Job type → what queues it."""
+
+
+def ready_dataset(house: House, reference: str) -> records.Dataset:
+    """A dataset that can be trained on. Raises NotFound, or Conflict while it is not ready or because it failed."""
+    dataset = house.datasets.get(reference)
+    if dataset.status == "preparing":
+        raise Conflict(f"dataset {dataset.name} is still being prepared: wait until it is ready", param="dataset")
+    if dataset.status == "failed":
+        reason = (dataset.error or {}).get("message", "unknown")
+        raise Conflict(f"dataset {dataset.name} could not be prepared: {reason}", param="dataset")
+    return dataset
+
+
+@router.get("", summary="List jobs", responses=problems())
+def list_jobs(
+    house: Inside,
+    status: JobStatus | None = None,
+    type: JobType | None = None,
+    model: ModelFilter = None,
+    after: Cursor = None,
+    limit: Limit = 20,
+    order: Order = "desc",
+) -> List[Job]:
+    """A page of jobs, newest first, of one status, type or model if asked for."""
+    page = house.jobs.list(status=status, type=type, model=model, after=after, limit=limit, order=order)
+    places = house.jobs.queue_positions(row.id for row in page.data if row.status == "queued")
+    return List.of(page, lambda row: Job.of(row, places.get(row.id)))
+
+
+@router.get("/{job}", response_model=Job, summary="A job", responses=problems(404) | {304: {"description": "As held."}})
+async def get_job(
+    job: JobId, house: Inside, response: Response, wait: Wait, if_none_match: IfNoneMatch = None
+) -> Job | Response:
+    """A job as it stands. `Prefer: wait=N` answers when its status changes, or after N seconds."""
+    row = await job_after(house, job, wait or 0)
+    place = await place_of(house, row)
+    headers = {"ETag": f'"{row.version}.{place or 0}"', "Cache-Control": "no-cache", **applied(wait)}
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return Job.of(row, place)
+
+
+async def job_after(house: House, id: str, wait: int) -> records.Job:
+    """The job, once its status is another than now or `wait` seconds have passed; at once if it has ended."""
+    first = await house.read(house.jobs.get, id)
+    if wait == 0 or first.status in TERMINAL:
+        return first
+    return await house.watcher.until(
+        id, lambda: house.read(house.jobs.get, id), lambda row: row.status != first.status, wait
+    )
+
+
+async def place_of(house: House, row: records.Job) -> int | None:
+    """Its place in the queue, if it is in one."""
+    return await house.read(house.jobs.queue_position, row.id) if row.status == "queued" else None
+
+
+@router.delete("/{job}", status_code=204, summary="Delete a job that has ended", responses=problems(404, 409))
+def delete_job(job: JobId, house: Inside) -> Response:
+    """Delete a job with its events, metrics and previews; its model stays. 409 while it has not ended."""
+    house.storage.remove(*house.jobs.delete(job))
+    return Response(status_code=204)
+
+
+# ---- steering ----
+
+
+def accepted(house: House, row: records.Job, response: Response, changed: bool = True) -> Job:
+    """202 with where to look and when, and the bell rung; 200 where there was nothing to do."""
+    response.status_code = 202 if changed else 200
+    response.headers.update({"Location": f"/v1/jobs/{row.id}", "Retry-After": "1"} if changed else {})
+    if changed and row.status == "queued":
+        house.doorbell.ring(row.queue, row.id)
+    return Job.of(row, house.jobs.queue_position(row.id))
+
+
+UNCHANGED: dict[int | str, dict[str, Any]] = {200: {"model": Job, "description": "Nothing to do: the present state."}}
+
+
+@router.post("/{job}/cancel", status_code=202, summary="Cancel a job", responses=problems(404, 409) | UNCHANGED)
+def cancel_job(job: JobId, house: Inside, response: Response) -> Job:
+    """End a job; its newest checkpoint stays. 409 if it has succeeded or failed."""
+    row, changed = house.jobs.cancel(job)
+    return accepted(house, row, response, changed)
+
+
+@router.post("/{job}/pause", status_code=202, summary="Pause a job", responses=problems(404, 409) | UNCHANGED)
+def pause_job(job: JobId, house: Inside, response: Response) -> Job:
+    """Have a job checkpoint and let go of its device, or not begin. 409 if it is ending or has ended."""
+    row, changed = house.jobs.pause(job)
+    return accepted(house, row, response, changed)
+
+
+@router.post("/{job}/resume", status_code=202, summary="Resume a paused job", responses=problems(404, 409) | UNCHANGED)
+def resume_job(job: JobId, house: Inside, response: Response) -> Job:
+    """Put a paused job back into its queue; it goes on where it was. 409 if it is ending or has ended."""
+    row, changed = house.jobs.resume(job)
+    return accepted(house, row, response, changed)
+
+
+@router.post("/{job}/retry", status_code=202, summary="Try a failed job again", responses=problems(404, 409))
+def retry_job(job: JobId, house: Inside, response: Response) -> Job:
+    """A new job with the same spec that goes on from the newest checkpoint. 409 unless it failed or was cancelled."""
+    house.admit(house.jobs.get(job).queue)
+    return accepted(house, house.jobs.retry(job), response)
+
+
+# ---- watching ----
+
+
+@router.get("/{job}/events", summary="What happened to a job", responses=problems(404))
+def list_job_events(job: JobId, house: Inside, after: Number = 0, limit: Limit = 100) -> List[Event]:
+    """A page of a job's events, oldest first."""
+    house.jobs.get(job)
+    found = house.jobs.events_after(job, after, limit + 1)
+    return List.of(records.Page(found[:limit], len(found) > limit), Event.of)
+
+
+@router.get("/{job}/metrics", summary="A job's time series", responses=problems(404))
+def get_job_metrics(job: JobId, house: Inside, after: Images = -1) -> Metrics:
+    """What was measured, a row a report, keyed by images seen."""
+    house.jobs.get(job)
+    return Metrics.of(job, house.jobs.metrics(job, after))
+
+
+@router.get(
+    "/{job}/preview",
+    summary="The newest preview grid",
+    response_class=FileResponse,
+    responses=problems(404) | {200: {"content": {"image/png": {}}, "description": "A grid of samples."}},
+)
+def get_job_preview(job: JobId, house: Inside, at: At = None) -> FileResponse:
+    """A grid of samples from seeds that stay the same throughout training, as PNG; `Content-Location` says which."""
+    house.jobs.get(job)
+    found = [row for row in house.jobs.previews(job) if at is None or row.images == at]
+    path = house.storage.path(found[-1].path) if found else None
+    if path is None or not path.is_file():
+        raise NotFound(f"job {job} has no preview {'yet' if at is None else f'at {at} images'}")
+    headers = {"Content-Location": f"/v1/jobs/{job}/preview?at={found[-1].images}", "Cache-Control": "no-cache"}
+    return FileResponse(path, media_type="image/png", headers=headers)

@@ -1,0 +1,55 @@
+"""Models and their checkpoints."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
+
+from gan.errors import NotFound
+from service.headers import Cursor, Limit, Named, Order
+from service.house import Inside, Loaded
+from service.openapi import problems
+from service.schemas import List, Model
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+SAFETENSORS = "application/x-safetensors"
+"""Media type of a checkpoint; none is registered for the format."""
+
+
+@router.get("", summary="List models", responses=problems())
+def list_models(
+    house: Inside, loaded: Loaded, after: Cursor = None, limit: Limit = 20, order: Order = "desc"
+) -> List[Model]:
+    """A page of models, newest first."""
+    page = house.models.list(after=after, limit=limit, order=order)
+    checkpoints = house.models.checkpoints_of(row.id for row in page.data)
+    return List.of(page, lambda row: Model.of(row, checkpoints[row.id], loaded))
+
+
+@router.get("/{model}", summary="A model and its checkpoints", responses=problems(404))
+def get_model(model: Named, house: Inside, loaded: Loaded) -> Model:
+    """A model by name or id; its checkpoints, newest first."""
+    row = house.models.get(model)
+    return Model.of(row, house.models.checkpoints(row.id), loaded)
+
+
+@router.delete("/{model}", status_code=204, summary="Delete a model", responses=problems(404, 409))
+def delete_model(model: Named, house: Inside) -> Response:
+    """Delete a model with its checkpoints. 409 while a job works on it."""
+    house.storage.remove(*house.models.delete(model))
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{model}/checkpoints/{checkpoint}/download",
+    summary="Download a checkpoint",
+    response_class=FileResponse,
+    responses=problems(404, 409) | {200: {"content": {SAFETENSORS: {}}, "description": "A safetensors file."}},
+)
+def download_checkpoint(model: Named, checkpoint: Named, house: Inside) -> FileResponse:
+    """The model part of a checkpoint (named by its id or by its count of images), as a safetensors file."""
+    row, found = house.models.resolve(f"{model}@{checkpoint}")
+    path = house.storage.path(found.path)
+    if not path.is_file():
+        raise NotFound(f"the file of checkpoint {found.id} is gone from storage")
+    filename = f"{row.name}-{found.images}.safetensors"
+    return FileResponse(path, media_type=SAFETENSORS, filename=filename, headers={"ETag": f'"{found.sha256}"'})

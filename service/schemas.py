@@ -1,0 +1,457 @@
+"""What the API answers with: the contract's resources as models, and how each is made from a ledger record."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Generic, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gan.spec import NetworkSpec
+from ledger import records
+
+T = TypeVar("T", bound="Resource")
+R = TypeVar("R")
+
+JobStatus = Literal["queued", "running", "pausing", "paused", "cancelling", "cancelled", "succeeded", "failed"]
+JobType = Literal["prepare", "train"]
+
+
+def moment(seconds: float) -> datetime:
+    """Unix seconds as a UTC datetime, which JSON spells by RFC 3339."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    """The same for a time that may not have come."""
+    return None if seconds is None else moment(seconds)
+
+
+def example(**fields: Any) -> ConfigDict:
+    """A model's configuration with the example that the OpenAPI document shows."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+class Answer(BaseModel):
+    """Base of everything that is answered."""
+
+
+class Resource(Answer):
+    """What every resource has: an unguessable id, its kind, and when it was made."""
+
+    id: str | int
+    created_at: datetime
+
+
+# ---- errors ----
+
+
+class FieldError(Answer):
+    """One field that is wrong: a JSON pointer (RFC 6901) into the body, or to the query's field, and why."""
+
+    pointer: str
+    message: str
+
+
+class Problem(Answer):
+    """An error (RFC 9457). `code` is stable and machine-readable; `param` names the field at fault, dotted."""
+
+    model_config = example(
+        type="urn:ganymede:error:not_found",
+        title="Not Found",
+        status=404,
+        detail="there is no job job_0123456789abcdef01234567",
+        code="not_found",
+        param=None,
+        errors=[],
+        request_id="req_5f1c0f3c8d2a4b6e9a7d1c2b",
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    param: str | None = None
+    errors: list[FieldError] = []
+    request_id: str | None = None
+
+
+class JobError(Answer):
+    """Why a job or a preparation failed; `code` names the cause (`out_of_memory`, `diverged`, …)."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+# ---- datasets ----
+
+
+class Skipped(Answer):
+    """A file that preparation left out, and why."""
+
+    file: str
+    reason: str
+
+
+class Report(Answer):
+    """What preparation did: files accepted and skipped, exact duplicates, and how many there are of each class."""
+
+    model_config = ConfigDict(extra="allow")
+
+    accepted: int = 0
+    skipped: list[Skipped] = []
+    duplicates: int = 0
+    per_class: dict[str, int] = {}
+
+
+class DatasetUrls(Answer):
+    """Where to go from a dataset; `job` is the preparation."""
+
+    self: str
+    preview: str
+    job: str | None
+
+
+class Dataset(Resource):
+    """A dataset. What preparation finds out is null until `status` is `ready`; sizes are pixels."""
+
+    model_config = example(
+        id="ds_5a1b6c7d8e9f0a1b2c3d4e5f",
+        object="dataset",
+        created_at="2026-01-31T12:00:00Z",
+        name="digits",
+        status="ready",
+        error=None,
+        kind="images",
+        count=1797,
+        width=8,
+        height=8,
+        channels=1,
+        dims=None,
+        condition_dims=0,
+        classes=["0", "1", "2"],
+        bytes=115008,
+        digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        report={"accepted": 1797, "skipped": [], "duplicates": 0, "per_class": {"0": 599, "1": 599, "2": 599}},
+        job="job_1c2d3e4f5a6b7c8d9e0f1a2b",
+        urls={
+            "self": "/v1/datasets/ds_5a1b6c7d8e9f0a1b2c3d4e5f",
+            "preview": "/v1/datasets/ds_5a1b6c7d8e9f0a1b2c3d4e5f/preview",
+            "job": "/v1/jobs/job_1c2d3e4f5a6b7c8d9e0f1a2b",
+        },
+    )
+
+    id: str
+    object: Literal["dataset"] = "dataset"
+    name: str
+    status: Literal["preparing", "ready", "failed"]
+    error: JobError | None
+    kind: Literal["images", "points"] | None
+    count: int | None
+    width: int | None
+    height: int | None
+    channels: int | None
+    dims: int | None = Field(description="Numbers of a point.")
+    condition_dims: int = Field(description="Numbers of a condition vector; 0 where there is none.")
+    classes: list[str]
+    bytes: int | None = Field(description="Size of the prepared form.")
+    digest: str | None = Field(description="Content hash of the prepared form: equal data, equal digest.")
+    report: Report | None
+    job: str | None = Field(description="The job that prepares it.")
+    urls: DatasetUrls
+
+    @classmethod
+    def of(cls, row: records.Dataset) -> Self:
+        """The resource of a ledger record."""
+        here = f"/v1/datasets/{row.id}"
+        known = {name: getattr(row, name) for name in DATASET_FIELDS}
+        return cls(
+            **known,
+            created_at=moment(row.created_at),
+            job=row.job_id,
+            urls=DatasetUrls(self=here, preview=f"{here}/preview", job=row.job_id and f"/v1/jobs/{row.job_id}"),
+        )
+
+
+DATASET_FIELDS = (
+    *("id", "name", "status", "error", "kind", "count", "width", "height", "channels"),
+    *("dims", "condition_dims", "classes", "bytes", "digest", "report"),
+)
+"""Fields that a dataset's record and resource share."""
+
+
+# ---- jobs ----
+
+
+class Progress(Answer):
+    """Where a job stands. `percent` is 0 to 100; the rate is per second of wall clock."""
+
+    model_config = ConfigDict(extra="allow")
+
+    images: int
+    total_images: int | None = None
+    percent: float
+    images_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+class JobUrls(Answer):
+    """Where to go from a job."""
+
+    self: str
+    events: str
+    metrics: str
+    preview: str
+    cancel: str
+
+
+class Job(Resource):
+    """A job. `spec` is what was asked and what was chosen for it, `spec.chosen` why; times are null until they come."""
+
+    model_config = example(
+        id="job_0123456789abcdef01234567",
+        object="job",
+        created_at="2026-01-31T12:00:00Z",
+        type="train",
+        status="running",
+        spec={"recipe": "r3gan", "seed": 0, "batch_size": 64, "chosen": {"batch_size": "small images on a CPU"}},
+        model="digits",
+        dataset="digits",
+        seed=0,
+        attempt=0,
+        priority=0,
+        progress={
+            "images": 64000,
+            "total_images": 200000,
+            "percent": 32.0,
+            "images_per_second": 3100.0,
+            "eta_seconds": 43.9,
+        },
+        queue_position=None,
+        error=None,
+        ended_by=None,
+        retry_of=None,
+        started_at="2026-01-31T12:00:01Z",
+        finished_at=None,
+        worker="wrk_0a1b2c3d4e5f60718293a4b5",
+        device="cpu",
+        metadata={},
+        urls={
+            "self": "/v1/jobs/job_0123456789abcdef01234567",
+            "events": "/v1/jobs/job_0123456789abcdef01234567/events",
+            "metrics": "/v1/jobs/job_0123456789abcdef01234567/metrics",
+            "preview": "/v1/jobs/job_0123456789abcdef01234567/preview",
+            "cancel": "/v1/jobs/job_0123456789abcdef01234567/cancel",
+        },
+    )
+
+    id: str
+    object: Literal["job"] = "job"
+    type: JobType
+    status: JobStatus
+    spec: dict[str, Any]
+    model: str | None
+    dataset: str | None
+    seed: int | None
+    attempt: int = Field(description="Unexplained deaths since the last published checkpoint; three end the job.")
+    priority: int
+    progress: Progress | None
+    queue_position: int | None = Field(description="Jobs that go before it, itself included; null unless queued.")
+    error: JobError | None
+    ended_by: str | None
+    retry_of: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    worker: str | None
+    device: str | None
+    metadata: dict[str, str]
+    urls: JobUrls
+
+    @classmethod
+    def of(cls, row: records.Job, queue_position: int | None) -> Self:
+        """The resource of a ledger record."""
+        here = f"/v1/jobs/{row.id}"
+        known = {name: getattr(row, name) for name in JOB_FIELDS}
+        return cls(
+            **known,
+            created_at=moment(row.created_at),
+            started_at=moment_or_none(row.started_at),
+            finished_at=moment_or_none(row.finished_at),
+            queue_position=queue_position,
+            urls=JobUrls(self=here, **{name: f"{here}/{name}" for name in JOB_LINKS}),
+        )
+
+
+JOB_FIELDS = (
+    *("id", "type", "status", "spec", "model", "dataset", "seed", "attempt", "priority", "progress", "error"),
+    *("ended_by", "retry_of", "worker", "device", "metadata"),
+)
+"""Fields that a job's record and resource share."""
+
+JOB_LINKS = ("events", "metrics", "preview", "cancel")
+"""A job's sub-resources that its `urls` name."""
+
+
+class Event(Resource):
+    """Something that happened to a job. Ids grow in the order in which things happened: `after` takes one."""
+
+    model_config = example(
+        id=17, object="event", created_at="2026-01-31T12:00:01Z", job="job_0123", type="status", data={"to": "running"}
+    )
+
+    id: int
+    object: Literal["event"] = "event"
+    job: str
+    type: str
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: records.Event) -> Self:
+        """The resource of a ledger record."""
+        created = moment(row.created_at)
+        return cls(id=row.number, created_at=created, job=row.job_id, type=row.type, data=row.data)
+
+
+class Metrics(Answer):
+    """A job's time series: one row a report, keyed by `images` seen; null where a value could not be estimated."""
+
+    model_config = example(
+        object="metrics",
+        job="job_0123456789abcdef01234567",
+        data=[{"images": 6400, "loss_discriminator": 1.21, "loss_generator": 0.84, "jensen_shannon": None}],
+    )
+
+    object: Literal["metrics"] = "metrics"
+    job: str
+    data: list[dict[str, float | None]]
+
+    @classmethod
+    def of(cls, job: str, rows: Iterable[records.MetricsRow]) -> Self:
+        """The series of ledger records."""
+        return cls(job=job, data=[{"images": row.images} | row.values for row in rows])
+
+
+# ---- models ----
+
+
+class Checkpoint(Resource):
+    """A published checkpoint: the model at that many images. `bytes` and `sha256` are those of its download."""
+
+    id: str
+    object: Literal["checkpoint"] = "checkpoint"
+    images: int
+    bytes: int
+    sha256: str
+    metrics: dict[str, float | None]
+    pinned: bool
+    url: str = Field(description="The download: the model part, as safetensors.")
+
+    @classmethod
+    def of(cls, row: records.Checkpoint) -> Self:
+        """The resource of a ledger record."""
+        known = {name: getattr(row, name) for name in ("id", "images", "bytes", "sha256", "metrics", "pinned")}
+        url = f"/v1/models/{row.model_id}/checkpoints/{row.id}/download"
+        return cls(**known, created_at=moment(row.created_at), url=url)
+
+
+class Model(Resource):
+    """A model: what is trained under a name. `loaded` says whether this service has it ready in memory."""
+
+    model_config = example(
+        id="mdl_0123456789abcdef01234567",
+        object="model",
+        created_at="2026-01-31T12:00:00Z",
+        name="digits",
+        network={
+            "architecture": "r3",
+            "width": 32,
+            "latent_dim": 64,
+            "latent_distribution": "normal",
+            "shape": {"kind": "images", "channels": 1, "height": 8, "width": 8},
+            "conditioning": {"kind": "class", "size": 10},
+            "batch_norm": False,
+            "spectral_norm": False,
+        },
+        recipe="r3gan",
+        dataset="digits",
+        classes=["0", "1", "2"],
+        latent_dim=64,
+        loaded=True,
+        checkpoints=[
+            {
+                "id": "ckpt_0123456789abcdef01234567",
+                "object": "checkpoint",
+                "created_at": "2026-01-31T12:01:00Z",
+                "images": 200000,
+                "bytes": 1204224,
+                "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "metrics": {},
+                "pinned": False,
+                "url": "/v1/models/mdl_0123456789abcdef01234567/checkpoints/ckpt_0123456789abcdef01234567/download",
+            }
+        ],
+    )
+
+    id: str
+    object: Literal["model"] = "model"
+    name: str
+    network: NetworkSpec
+    recipe: str
+    dataset: str | None
+    classes: list[str]
+    latent_dim: int
+    loaded: bool
+    checkpoints: list[Checkpoint] = Field(description="Newest first.")
+
+    @classmethod
+    def of(cls, row: records.Model, checkpoints: Sequence[records.Checkpoint], loaded: Collection[str]) -> Self:
+        """The resource of a ledger record, its checkpoints, and the ids of those that lie in memory."""
+        network = NetworkSpec.model_validate(row.network)
+        known = {name: getattr(row, name) for name in ("id", "name", "recipe", "dataset", "classes")}
+        return cls(
+            **known,
+            created_at=moment(row.created_at),
+            network=network,
+            latent_dim=network.latent_dim,
+            loaded=any(checkpoint.id in loaded for checkpoint in checkpoints),
+            checkpoints=[Checkpoint.of(checkpoint) for checkpoint in checkpoints],
+        )
+
+
+# ---- lists and probes ----
+
+
+class List(Answer, Generic[T]):
+    """A page. `last_id` is what `after` takes for the next one, while `has_more`."""
+
+    object: Literal["list"] = "list"
+    data: list[T]
+    first_id: str | int | None
+    last_id: str | int | None
+    has_more: bool
+
+    @classmethod
+    def of(cls, page: records.Page[R], make: Callable[[R], T]) -> Self:
+        """The page of a ledger page."""
+        data = [make(row) for row in page.data]
+        first, last = (data[0].id, data[-1].id) if data else (None, None)
+        return cls(data=data, first_id=first, last_id=last, has_more=page.has_more)
+
+
+class Alive(Answer):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(Answer):
+    """Whether the service can do its work, and how its parts are. `degraded`: jobs are accepted and run later."""
+
+    model_config = example(status="ready", database="ok", storage="ok", broker="ok", engine="ready")
+
+    status: Literal["ready", "unavailable"]
+    database: Literal["ok", "away"]
+    storage: Literal["ok", "away"]
+    broker: Literal["ok", "degraded"]
+    engine: Literal["loading", "ready"]
