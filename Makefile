@@ -1,0 +1,44 @@
+# Prepares the environment and calls `ganymede` or the test tools; nothing else happens here.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test clean
+
+help:
+	@echo 'make demo    train on handwritten digits for a minute and look at the result in demo/'
+	@echo 'make up      serve at http://127.0.0.1:8000 until Ctrl-C; data in data/'
+	@echo 'make test    lint, types, import contracts and all tests'
+	@echo 'make clean   remove .venv, caches and demo/ (data/ stays)'
+
+demo: .venv/run.stamp
+	@$(BIN)/ganymede demo
+
+up: .venv/run.stamp
+	@$(BIN)/ganymede up
+
+test: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+clean:
+	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Ganymede needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	@echo 'making .venv'
+	@$(PYTHON) -m venv .venv
+
+.venv/run.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo 'installing Ganymede into .venv (PyTorch is large: minutes, once)'
+	@$(PIP) --editable '.[server,demo]'
+	@touch $@
+
+.venv/test.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo 'installing Ganymede and its test tools into .venv (PyTorch is large: minutes, once)'
+	@$(PIP) --editable '.[server,demo,dev]'
+	@touch $@

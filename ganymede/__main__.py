@@ -1,0 +1,5 @@
+"""`python -m ganymede`: the `ganymede` command."""
+
+from ganymede.cli import main
+
+main()

@@ -1,0 +1,419 @@
+"""`Client`: the REST API in Python. Requests are the API's own words, answers are typed records.
+
+    from ganymede import Client
+
+    with Client() as client:                       # GANYMEDE_URL, GANYMEDE_API_KEY
+        client.datasets.upload("digits.zip")
+        job = client.jobs.create({"type": "train", "dataset": "digits", "model": "digits"})
+        client.jobs.wait(job.id)
+        client.samples.save({"model": "digits", "seed": 0, "count": 16}, "grid.png")
+
+A request is a mapping, or the same thing as a checked object of `gan.spec` (`TrainRequest`, `SampleSpec`,
+`InterpolationSpec`). Every method raises the errors of `ganymede.errors`: `ProblemError` for what the server refuses,
+`ServerUnreachable` where none answers.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from gan.spec import DatasetRequest, InterpolationSpec, SampleSpec, TrainRequest, Words
+from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
+from ganymede.records import Dataset, Event, Job, Model, Page, Record
+from ganymede.settings import ClientSettings
+from ganymede.transport import Transport
+from ganymede.upload import Report, Watched, dataset_name, uploadable
+
+MEDIA_TYPES: Final = {
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".apng": "image/apng",
+    ".zip": "application/zip",
+    ".json": "application/json",
+    ".npy": "application/x-npy",
+    ".csv": "text/csv",
+}
+"""A file's suffix → what is asked of the server for it."""
+
+MAX_WAIT: Final = 60
+"""The longest long poll that the API knows, in seconds."""
+
+WATCH_PATIENCE: Final = 120.0
+"""Seconds for which watching a job outlives a server that is away."""
+
+JsonObject = dict[str, Any]
+Rows = list[JsonObject]
+JSON_OBJECT: Final = TypeAdapter(JsonObject)
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What sampling answers: the bytes, their media type, and the headers that name seeds, labels and checkpoint."""
+
+    content: bytes
+    media_type: str
+    headers: Mapping[str, str]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the bytes to a file."""
+        Path(path).write_bytes(self.content)
+        return Path(path)
+
+
+class Client(AbstractContextManager["Client"]):
+    """A Ganymede server.
+
+    `url` and `api_key` default to GANYMEDE_URL (else http://127.0.0.1:8000) and GANYMEDE_API_KEY; `timeout` is how
+    many seconds an answer may take; `transport` is httpx's, for tests. One client may be used from several threads.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float = 120.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        settings = ClientSettings.from_environment()
+        self.http = Transport(url or settings.url, api_key or settings.api_key, timeout, transport)
+        self.datasets = Datasets(self.http)
+        self.jobs = Jobs(self.http)
+        self.models = Models(self.http)
+        self.samples = Drawings(self.http, "/v1/samples")
+        self.interpolations = Drawings(self.http, "/v1/interpolations")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self.http.url
+
+    def ready(self) -> JsonObject:
+        """`/readyz`: raises `Unavailable` while the server is not."""
+        return _object(self.http.get("/readyz", patience=0.0))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+
+@dataclass(frozen=True)
+class Datasets:
+    """`/v1/datasets`. A dataset is named by its id or its name."""
+
+    http: Transport
+
+    def upload(
+        self,
+        path: str | Path,
+        name: str | None = None,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        progress: Report | None = None,
+    ) -> Dataset:
+        """Send a folder, zip, .npy or .csv; answers at once, while a worker prepares it (`wait`).
+
+        `name` defaults to the path's stem. `progress` is told (bytes sent, bytes in all). The file is streamed.
+        """
+        with uploadable(Path(path)) as packed:
+            return self.send(packed.path, name or dataset_name(Path(path)), width, height, progress)
+
+    def send(
+        self, file: Path, name: str, width: int | None = None, height: int | None = None, progress: Report | None = None
+    ) -> Dataset:
+        """Send one file as it is."""
+        fields = {"name": name, "width": width, "height": height}
+        form = {key: str(value) for key, value in fields.items() if value is not None}
+        with _open(file, progress) as body:
+            files = {"file": (file.name, body, "application/octet-stream")}
+            return _record(Dataset, self.http.send("POST", "/v1/datasets", data=form, files=files))
+
+    def import_folder(self, request: DatasetRequest | Mapping[str, Any]) -> Dataset:
+        """Have the server read a folder below its own import directory: `{name, source: {path}}`."""
+        return _record(Dataset, self.http.send("POST", "/v1/datasets", json=_body(request)))
+
+    def get(self, dataset: str) -> Dataset:
+        """One dataset."""
+        return _record(Dataset, self.http.get(f"/v1/datasets/{_part(dataset)}"))
+
+    def list(self, *, after: str | None = None, limit: int | None = None) -> Page[Dataset]:
+        """One page of datasets."""
+        return _record(Page[Dataset], self.http.get("/v1/datasets", params={"after": after, "limit": limit}))
+
+    def settled(self, dataset: str, *, timeout: float | None = None) -> Dataset:
+        """The dataset once it is `ready` or `failed`. Raises TimeoutError after `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        delay = 0.05
+        while (found := self.get(dataset)).status == "preparing":
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"dataset {dataset} was not prepared within {timeout:g} s")
+            time.sleep(delay := min(delay * 1.5, 1.0))
+        return found
+
+    def wait(self, dataset: str, *, timeout: float | None = None) -> Dataset:
+        """The dataset once it is prepared. Raises JobFailed with the reason if it cannot be, or TimeoutError."""
+        return prepared(self.settled(dataset, timeout=timeout))
+
+    def preview(self, dataset: str, path: str | Path) -> Path:
+        """Save a picture of the data: a grid of its images, or its points."""
+        return _save(self.http, "GET", f"/v1/datasets/{_part(dataset)}/preview", Path(path))
+
+    def delete(self, dataset: str) -> None:
+        """Delete a dataset. Raises Conflict while a job needs it."""
+        self.http.send("DELETE", f"/v1/datasets/{_part(dataset)}")
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """`/v1/jobs`."""
+
+    http: Transport
+
+    def create(self, request: TrainRequest | Mapping[str, Any]) -> Job:
+        """Queue a job: `{"type": "train", "dataset": …, "model": …, "recipe": …}` and any override of the API."""
+        return _record(Job, self.http.send("POST", "/v1/jobs", json=_body(request)))
+
+    def get(self, job: str, *, wait: int = 0) -> Job:
+        """One job; with `wait`, as soon as its state changes or after so many seconds (at most 60)."""
+        return self._get(job, wait, None)
+
+    def _get(self, job: str, wait: int, patience: float | None) -> Job:
+        headers = {"Prefer": f"wait={wait}"} if wait else {}
+        return _record(Job, self.http.get(f"/v1/jobs/{_part(job)}", headers=headers, wait=wait, patience=patience))
+
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        type: str | None = None,
+        model: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        order: str | None = None,
+    ) -> Page[Job]:
+        """One page of jobs, by state, type and model."""
+        asked = {"status": status, "type": type, "model": model, "after": after, "limit": limit, "order": order}
+        return _record(Page[Job], self.http.get("/v1/jobs", params=asked))
+
+    def watch(self, job: str, *, every: int = 1, patience: float = WATCH_PATIENCE) -> Iterator[Job]:
+        """The job now, then again at each change of state and at least every `every` seconds (1..60), until it ends.
+
+        A server that goes away meanwhile is waited for, `patience` seconds long.
+        """
+        wait = min(max(every, 1), MAX_WAIT)
+        found = self._get(job, 0, patience)
+        yield found
+        while not found.ended:
+            asked = time.monotonic()
+            before, found = found, self._get(job, wait, patience)
+            if found.status == before.status:
+                time.sleep(max(0.0, asked + wait - time.monotonic()))
+            yield found
+
+    def wait(self, job: str, *, timeout: float | None = None, progress: Callable[[Job], None] | None = None) -> Job:
+        """The job once it has succeeded. Raises JobFailed or JobCancelled if it ends otherwise, or TimeoutError."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for found in self.watch(job):
+            if progress is not None:
+                progress(found)
+            if not found.ended and deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"job {job} was still {found.status} after {timeout:g} s")
+        return succeeded(found)
+
+    def cancel(self, job: str) -> Job:
+        """Ask for the end of a job; it is `cancelled` once its worker has let go."""
+        return self._act(job, "cancel")
+
+    def pause(self, job: str) -> Job:
+        """Ask for a pause; the job keeps its newest state."""
+        return self._act(job, "pause")
+
+    def resume(self, job: str) -> Job:
+        """Put a paused job back into the queue."""
+        return self._act(job, "resume")
+
+    def retry(self, job: str) -> Job:
+        """A new job that goes on from the newest checkpoint of one that failed or was cancelled."""
+        return self._act(job, "retry")
+
+    def _act(self, job: str, verb: str) -> Job:
+        return _record(Job, self.http.send("POST", f"/v1/jobs/{_part(job)}/{verb}"))
+
+    def delete(self, job: str) -> None:
+        """Delete a job that has ended."""
+        self.http.send("DELETE", f"/v1/jobs/{_part(job)}")
+
+    def events(self, job: str, *, after: str | int | None = None, limit: int | None = None) -> Page[Event]:
+        """One page of what happened to the job, oldest first."""
+        asked = {"after": after, "limit": limit}
+        return _record(Page[Event], self.http.get(f"/v1/jobs/{_part(job)}/events", params=asked))
+
+    def metrics(self, job: str) -> Rows:
+        """The job's time series: one row a report, keyed by `images`."""
+        rows: Rows = _object(self.http.get(f"/v1/jobs/{_part(job)}/metrics"))["data"]
+        return rows
+
+    def preview(self, job: str, path: str | Path) -> Path:
+        """Save the newest picture of the job's fixed seeds."""
+        return _save(self.http, "GET", f"/v1/jobs/{_part(job)}/preview", Path(path))
+
+
+@dataclass(frozen=True)
+class Models:
+    """`/v1/models`."""
+
+    http: Transport
+
+    def get(self, model: str) -> Model:
+        """One model with its checkpoints."""
+        return _record(Model, self.http.get(f"/v1/models/{_part(model)}"))
+
+    def list(self, *, after: str | None = None, limit: int | None = None) -> Page[Model]:
+        """One page of models."""
+        return _record(Page[Model], self.http.get("/v1/models", params={"after": after, "limit": limit}))
+
+    def download(self, model: str, checkpoint: str, path: str | Path) -> Path:
+        """Save a checkpoint's model part, a safetensors file."""
+        address = f"/v1/models/{_part(model)}/checkpoints/{_part(checkpoint)}/download"
+        return _save(self.http, "GET", address, Path(path))
+
+    def delete(self, model: str) -> None:
+        """Delete a model and its checkpoints. Raises Conflict while a job trains it."""
+        self.http.send("DELETE", f"/v1/models/{_part(model)}")
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """`/v1/samples` or `/v1/interpolations`: a request in, pictures, latents or points out."""
+
+    http: Transport
+    path: str
+
+    def create(self, request: SampleSpec | InterpolationSpec | Mapping[str, Any], accept: str | None = None) -> Drawing:
+        """The answer in memory. `accept` is a media type; by default the model's own: PNG, or JSON for points."""
+        response = self.http.send("POST", self.path, json=_body(request), headers=_accept(accept))
+        media_type = response.headers.get("Content-Type", "application/octet-stream").partition(";")[0]
+        return Drawing(response.content, media_type, response.headers)
+
+    def data(self, request: SampleSpec | InterpolationSpec | Mapping[str, Any]) -> JsonObject:
+        """The answer as JSON: `{model, checkpoint, data: [{index, seed, label, …}]}`."""
+        return _object(self.http.send("POST", self.path, json=_body(request), headers=_accept("application/json")))
+
+    def save(
+        self,
+        request: SampleSpec | InterpolationSpec | Mapping[str, Any],
+        path: str | Path,
+        accept: str | None = None,
+    ) -> Path:
+        """Stream the answer to a file, whose suffix says the format (`MEDIA_TYPES`) unless `accept` does."""
+        media_type = accept or media_type_of(Path(path))
+        return _save(self.http, "POST", self.path, Path(path), json=_body(request), headers=_accept(media_type))
+
+
+def media_type_of(path: Path) -> str:
+    """The media type that a file's suffix stands for. Raises UsageError for a suffix that stands for none."""
+    try:
+        return MEDIA_TYPES[path.suffix.lower()]
+    except KeyError:
+        raise UsageError(f"{path}: the suffix must be one of {', '.join(MEDIA_TYPES)}") from None
+
+
+def prepared(dataset: Dataset) -> Dataset:
+    """The dataset, if it is not `failed`. Raises JobFailed."""
+    if dataset.status == "failed":
+        raise JobFailed(f"dataset {dataset.name}: {dataset.error or 'failed without a reason'}")
+    return dataset
+
+
+def succeeded(job: Job) -> Job:
+    """The job, if it has succeeded. Raises JobFailed or JobCancelled."""
+    if job.status == "failed":
+        raise JobFailed(f"job {job.id}: {job.error or 'failed without a reason'}")
+    if job.status == "cancelled":
+        raise JobCancelled(f"job {job.id} was cancelled")
+    return job
+
+
+def _part(name: str) -> str:
+    """A path segment. `@` stays readable; a slash cannot lead elsewhere."""
+    if name in {"", ".", ".."}:
+        raise UsageError(f"{name!r} is no id and no name")
+    return quote(name, safe="@")
+
+
+def _accept(media_type: str | None) -> dict[str, str]:
+    return {"Accept": media_type} if media_type else {}
+
+
+def _body(request: Words | Mapping[str, Any]) -> JsonObject:
+    if isinstance(request, Words):
+        return request.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return dict(request)
+
+
+def _object(response: httpx.Response) -> JsonObject:
+    return _checked(JSON_OBJECT, response)
+
+
+def _record(kind: type[R], response: httpx.Response) -> R:
+    return _checked(TypeAdapter(kind), response)
+
+
+def _checked(kind: TypeAdapter[T], response: httpx.Response) -> T:
+    try:
+        return kind.validate_json(response.content)
+    except ValidationError as error:
+        raise NotGanymede(f"{response.url} answered something else than the API says") from error
+
+
+def _open(file: Path, progress: Report | None) -> Watched:
+    try:
+        return Watched(file, progress)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _save(http: Transport, method: str, address: str, path: Path, **arguments: Any) -> Path:
+    """Stream an answer to a temporary file beside `path` and rename it: no half file is ever seen under the name."""
+    with http.stream(method, address, **arguments) as response, _beside(path) as scratch:
+        for chunk in response.iter_bytes():
+            scratch.write(chunk)
+    return path
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[IO[bytes]]:
+    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
+        with path.open("wb") as direct:
+            yield direct
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as scratch:
+            yield scratch
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

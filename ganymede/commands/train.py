@@ -1,0 +1,136 @@
+"""`ganymede train`: a job from a table of overrides, one option a row."""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import typer
+
+from ganymede.commands.common import AsJson, connect, print_record
+from ganymede.commands.jobs import follow
+from ganymede.errors import UsageError
+from ganymede.terminal import answer
+
+
+@dataclass(frozen=True)
+class Override:
+    """An option of `train`: its type, its help, and its spelling where that is not the field's own name."""
+
+    kind: Any
+    help: str
+    flags: tuple[str, ...] = ()
+
+
+OVERRIDES: Final[dict[str, Override]] = {
+    "seed": Override(int, "Where all randomness begins."),
+    "images": Override(int, "Budget: real images that the discriminator consumes."),
+    "max_seconds": Override(float, "Budget: seconds of training."),
+    "loss": Override(str, "minimax, non_saturating, least_squares, wasserstein, hinge or relativistic."),
+    "lipschitz": Override(str, "none, weight_clipping, gradient_penalty or spectral_norm."),
+    "clip": Override(float, "Bound of weight clipping."),
+    "gradient_penalty": Override(float, "Weight λ of the gradient penalty."),
+    "r1": Override(float, "Weight γ of the gradient penalty on real images."),
+    "r2": Override(float, "Weight γ of the gradient penalty on generated images."),
+    "critic_steps": Override(int, "Discriminator updates a generator update."),
+    "batch_size": Override(int, "Images a step."),
+    "optimizer": Override(str, "adam or rmsprop."),
+    "learning_rate": Override(float, "Step size at the start."),
+    "betas": Override(tuple[float, float], "Adam's two decay rates."),
+    "ema_halflife": Override(float, "Half-life of the averaged generator, in images."),
+    "augment": Override(str, "none."),
+    "conditional": Override(bool, "Learn the classes or conditions.", ("--conditional/--unconditional",)),
+    "shared_batch": Override(bool, "Both players see the same latents.", ("--shared-batch/--fresh-batch",)),
+    "holdout": Override(float, "Share of the data kept out of training, for estimates."),
+    "network.architecture": Override(str, "mlp, dcgan or r3.", ("--architecture",)),
+    "network.width": Override(int, "Base channels or units.", ("--width",)),
+    "network.latent_dim": Override(int, "Numbers in z.", ("--latent-dim",)),
+    "network.latent_distribution": Override(str, "normal or uniform.", ("--latent-distribution",)),
+    "checkpoint_every": Override(int, "Images between checkpoints."),
+    "preview_every": Override(int, "Images between previews."),
+    "keep_checkpoints": Override(int, "How many checkpoints stay."),
+    "priority": Override(int, "Higher goes first; 0 is usual."),
+}
+"""Field of the API (dotted where nested) → option. What is left out is chosen by the server, with its reason."""
+
+
+def overriding(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option a row of `OVERRIDES`; it receives them as keywords, None where not given."""
+    own = inspect.signature(command)
+    rows = [
+        inspect.Parameter(
+            field.replace(".", "__"),
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[row.kind | None, typer.Option(*row.flags, help=row.help, rich_help_panel="Overrides")],
+        )
+        for field, row in OVERRIDES.items()
+    ]
+    fixed = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    command.__signature__ = own.replace(parameters=[*fixed, *rows])  # type: ignore[attr-defined]
+    return command
+
+
+@overriding
+def train(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(help="A dataset's name or id.")],
+    *,
+    model: Annotated[str, typer.Option(help="The new model's name.")],
+    recipe: Annotated[str, typer.Option(help="minimax, dcgan, lsgan, wgan, wgan-gp, sngan or r3gan.")] = "r3gan",
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field: `--set network.width=32`.")
+    ] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A note of your own on the job.")
+    ] = None,
+    as_json: AsJson = False,
+    **overrides: Any,
+) -> None:
+    """Train a model. Dataset, model and recipe are enough: all else is chosen from the data and the device."""
+    request: dict[str, Any] = {"type": "train", "dataset": dataset, "model": model, "recipe": recipe}
+    for name, value in overrides.items():
+        if value is not None:
+            put(request, name.replace("__", "."), value)
+    for key, value in pairs(metadata or []):
+        put(request, f"metadata.{key}", value)
+    for key, value in pairs(settings or []):
+        put(request, key, parsed(value))
+    with connect(context) as client:
+        job = client.jobs.create(request)
+        if watch:
+            follow(client, job.id, as_json)
+        elif as_json:
+            print_record(job, as_json)
+        else:
+            answer(f"{job.id} is {job.status}: `ganymede jobs watch {job.id}` follows it")
+
+
+def pairs(given: list[str]) -> list[tuple[str, str]]:
+    """`KEY=VALUE` words as pairs. Raises UsageError for a word without `=`."""
+    split = [word.partition("=") for word in given]
+    for word, (key, equals, _) in zip(given, split, strict=True):
+        if not key or not equals:
+            raise UsageError(f"{word!r} is not KEY=VALUE")
+    return [(key, value) for key, _, value in split]
+
+
+def parsed(value: str) -> Any:
+    """A value as JSON reads it, or else as the word that it is."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def put(request: dict[str, Any], dotted: str, value: Any) -> None:
+    """Set a field, nested where its name is dotted. Raises UsageError where a field is no object."""
+    *places, name = dotted.split(".")
+    for place in places:
+        inner = request.setdefault(place, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"{dotted}: {place} is already {inner!r}")
+        request = inner
+    request[name] = value

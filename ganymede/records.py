@@ -1,0 +1,143 @@
+"""What the server answers, as typed records. Fields may be added to the API: a record ignores what it does not know."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
+"""The states of a job that never change again."""
+
+
+class Record(BaseModel):
+    """Base of all records: frozen; unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+class Failure(Record):
+    """Why a job or dataset failed: a stable code, a message, and the field at fault if one is."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class Dataset(Record):
+    """A dataset. What preparing finds out (`kind` to `report`) is None or empty while `status` is `preparing`."""
+
+    id: str
+    object: str = "dataset"
+    name: str
+    status: Literal["preparing", "ready", "failed"]
+    error: Failure | None = None
+    kind: Literal["images", "points"] | None = None
+    count: int | None = None
+    width: int | None = None
+    height: int | None = None
+    channels: int | None = None
+    dims: int | None = None
+    condition_dims: int | None = None
+    classes: list[str] | None = None
+    bytes: int | None = None
+    digest: str | None = None
+    job: str | None = None
+    report: dict[str, Any] | None = None
+    created_at: datetime
+
+
+class Progress(Record):
+    """How far a job is: images consumed by the discriminator, `percent` 0..100, seconds left if they can be told."""
+
+    images: int = 0
+    total_images: int | None = None
+    percent: float | None = None
+    images_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+class Job(Record):
+    """A job; see the API's `A job` for its states."""
+
+    id: str
+    object: str = "job"
+    type: str
+    status: str
+    spec: dict[str, Any] | None = None
+    model: str | None = None
+    dataset: str | None = None
+    seed: int | None = None
+    attempt: int | None = None
+    priority: int | None = None
+    progress: Progress | None = None
+    queue_position: int | None = None
+    error: Failure | None = None
+    ended_by: str | None = None
+    retry_of: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    worker: str | None = None
+    device: str | None = None
+    metadata: dict[str, Any] | None = None
+    urls: dict[str, str | None] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the state is terminal."""
+        return self.status in TERMINAL
+
+
+class Event(Record):
+    """Something that happened to a job."""
+
+    id: str | int
+    object: str = "event"
+    type: str
+    data: dict[str, Any] = {}
+    created_at: datetime
+
+
+class Checkpoint(Record):
+    """A stored state of a model, after so many images."""
+
+    id: str
+    object: str = "checkpoint"
+    images: int
+    created_at: datetime
+    bytes: int | None = None
+    sha256: str | None = None
+    metrics: dict[str, float | None] | None = None
+    pinned: bool = False
+
+
+class Model(Record):
+    """A model: what was or is being trained, and its checkpoints, oldest first."""
+
+    id: str
+    object: str = "model"
+    name: str
+    network: dict[str, Any] | None = None
+    recipe: str | None = None
+    dataset: str | None = None
+    classes: list[str] | None = None
+    latent_dim: int | None = None
+    loaded: bool | None = None
+    checkpoints: list[Checkpoint] = []
+    created_at: datetime
+
+
+T = TypeVar("T")
+
+
+class Page(Record, Generic[T]):
+    """One page of a list; `last_id` is the `after` of the next where `has_more`."""
+
+    object: str = "list"
+    data: list[T]
+    first_id: str | int | None = None
+    last_id: str | int | None = None
+    has_more: bool = False

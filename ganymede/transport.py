@@ -1,0 +1,125 @@
+"""HTTP as the client needs it: problem documents become errors, and GETs are tried again while a server comes back."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from ganymede.errors import GanymedeError, ProblemError, ServerUnreachable, Unavailable, problem_class
+
+PATIENCE: Final[dict[type[GanymedeError], float]] = {ServerUnreachable: 2.0, Unavailable: 20.0}
+"""Seconds for which a GET is tried again, by what goes wrong. A refused connection is rarely a passing thing."""
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Hosts that are reached directly, whatever proxy the environment names."""
+
+CONNECT_SECONDS: Final = 5.0
+
+T = TypeVar("T")
+
+
+class Transport:
+    """One server, one key, one pool of connections. Raises the errors of `ganymede.errors` and no others.
+
+    `timeout` is how long an answer may take to begin or to go on, in seconds.
+    """
+
+    def __init__(
+        self, url: str, api_key: str | None, timeout: float, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.timeout = timeout
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)),
+            transport=transport,
+            trust_env=httpx.URL(self.url).host not in LOOPBACK,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
+        wait: float = 0.0,
+    ) -> httpx.Response:
+        """A GET, tried again on broken connections and 503 for `patience` seconds (default: `PATIENCE`).
+
+        `wait` is how many seconds the server was asked to hold its answer back.
+        """
+        asked = {key: value for key, value in (params or {}).items() if value is not None}
+        timeout = httpx.Timeout(self.timeout + wait, connect=min(CONNECT_SECONDS, self.timeout))
+        return patiently(lambda: self.send("GET", path, params=asked, headers=headers, timeout=timeout), patience)
+
+    def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """One request, once; the whole answer is read. Arguments are httpx's."""
+        with self.stream(method, path, **arguments) as response:
+            response.read()
+            return response
+
+    @contextmanager
+    def stream(self, method: str, path: str, **arguments: Any) -> Iterator[httpx.Response]:
+        """One request, once; a success is handed on before its body is read."""
+        try:
+            with self._http.stream(method, path, **arguments) as response:
+                if not response.is_success and response.status_code != httpx.codes.NOT_MODIFIED:
+                    response.read()
+                    raise refusal(response)
+                yield response
+        except httpx.TimeoutException as error:
+            raise ServerUnreachable(f"{self.url} does not answer ({_words(error)})") from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise ServerUnreachable(f"cannot reach {self.url} ({_words(error)})") from error
+
+
+def patiently(attempt: Callable[[], T], patience: float | None) -> T:
+    """The result of `attempt`, made again while it raises `ServerUnreachable` or `Unavailable` and patience lasts."""
+    started = time.monotonic()
+    for number in itertools.count():
+        try:
+            return attempt()
+        except (ServerUnreachable, Unavailable) as error:
+            left = (PATIENCE[type(error)] if patience is None else patience) - (time.monotonic() - started)
+            delay = _delay(error, number)
+            if delay > left:
+                raise
+            time.sleep(delay)
+    raise AssertionError("count() does not end")
+
+
+def _delay(error: GanymedeError, number: int) -> float:
+    """Seconds to wait: what the server says, else doubling from 0.1 to 5."""
+    said = error.retry_after if isinstance(error, Unavailable) else None
+    return float(said if said is not None else min(0.1 * 2**number, 5.0))
+
+
+def refusal(response: httpx.Response) -> ProblemError:
+    """The error that a response stands for; one that is no problem document keeps its status and first line."""
+    try:
+        document = json.loads(response.content)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        document = {"detail": f"the server answered {response.status_code} {response.reason_phrase}"}
+    document.setdefault("request_id", response.headers.get("X-Request-Id"))
+    return problem_class(response.status_code)(response.status_code, document, _retry_after(response))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    said = response.headers.get("Retry-After", "")
+    return float(said) if said.isdecimal() else None
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
