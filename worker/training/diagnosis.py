@@ -77,7 +77,7 @@ class Diagnosis:
         x = x.detach().requires_grad_(True)
         logits = self.discriminator(x, c)
         steepest = input_gradients(logits, x).norm(dim=1).max()
-        return logits.detach().double().cpu().numpy(), float(steepest)
+        return logits.detach().double().cpu().numpy(), steepest.item()
 
 
 def _named(judgement: Judgement | None, calibration: Calibration, suffix: str) -> Report:
