@@ -100,7 +100,7 @@ def _find(session: Session, reference: str, *, lock: bool = False) -> DatasetRow
     wanted = wanted.order_by((DatasetRow.id == reference).desc()).limit(1)
     row = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
     if row is None:
-        raise NotFound(f"there is no dataset {reference}")
+        raise NotFound(f"there is no dataset {reference}", param="dataset")
     return row
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, case, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -257,7 +257,7 @@ class Jobs:
         and the training states of the newest two. Raises LostClaim; the files are then nobody's.
         """
         with self._ledger.writing() as session:
-            job = _hold(session, id, epoch, attempt=0)
+            job = _hold(session, id, epoch, attempt=0, version=JobRow.version + 1)
             assert job.model_id is not None
             retired = _replace(session, job.model_id, saved)
             row = CheckpointRow(model_id=job.model_id, job_id=id, **asdict(saved))
@@ -327,6 +327,8 @@ class Jobs:
 
     def release_dead(self, workers: Collection[str]) -> list[Job]:
         """Take the jobs of these workers (known to be dead) at once, an attempt charged, and forget the workers."""
+        if not workers:
+            return []
         with self._ledger.writing() as session:
             lost = _lose(session, [JobRow.worker.in_(list(workers))], "worker_died")
             session.execute(delete(WorkerRow).where(WorkerRow.id.in_(list(workers))))
@@ -604,9 +606,8 @@ def _drop_barren(session: Session, model_id: str | None) -> list[str]:
     model = session.scalars(select(ModelRow).where(ModelRow.id == model_id).with_for_update()).one_or_none()
     if model is None:
         return []
-    checkpoint = select(CheckpointRow.number).where(CheckpointRow.model_id == model_id).limit(1)
-    job = select(JobRow.number).where(JobRow.model_id == model_id).limit(1)
-    if session.scalars(checkpoint.union_all(job)).first() is not None:
+    checkpoint, job = exists().where(CheckpointRow.model_id == model_id), exists().where(JobRow.model_id == model_id)
+    if session.scalars(select(or_(checkpoint, job))).one():
         return []
     session.delete(model)
     return [f"checkpoints/{model_id}"]

@@ -86,6 +86,12 @@ class Settings(BaseSettings):
         defaults = {"database_url": f"sqlite:///{data}/ledger.sqlite3", "storage": data / "storage"}
         return defaults | given | {"data": data}
 
+    @field_validator("storage", "import_dir")
+    @classmethod
+    def whatever_the_folder(cls, path: Path | None) -> Path | None:
+        """Absolute, so that a child process in another folder means the same."""
+        return None if path is None else path.absolute()
+
     @field_validator("broker_url")
     @classmethod
     def known_broker(cls, url: str) -> str:
