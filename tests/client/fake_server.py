@@ -1,0 +1,96 @@
+"""A server that answers from a table, to show how the client behaves when the real one misbehaves."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+CREATED = "2026-01-31T12:00:00Z"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass
+class Fake:
+    """Answers by `METHOD path`; a list is given out one by one, its last entry again and again."""
+
+    url: str = ""
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, str], int]] = field(default_factory=list)
+
+    def on(self, call: str, *answers: Answer) -> None:
+        self.answers[call] = list(answers)
+
+    def next(self, call: str) -> Answer:
+        known = self.answers.get(call, [problem(404, "not_found", f"no answer for {call}")])
+        return known.pop(0) if len(known) > 1 else known[0]
+
+    def calls(self, call: str) -> list[dict[str, str]]:
+        return [headers for name, headers, _ in self.asked if name == call]
+
+
+def problem(status: int, code: str, detail: str, param: str | None = None, **headers: str) -> Answer:
+    body = {"type": code, "title": code, "status": status, "detail": detail, "code": code, "param": param}
+    return Answer(status, body | {"errors": [], "request_id": "req_1"}, headers)
+
+
+def job(status: str, **fields: Any) -> Answer:
+    progress = {"images": 640, "total_images": 1000, "percent": 64.0, "images_per_second": 320.0, "eta_seconds": 1.5}
+    body = {"id": "job_1", "object": "job", "type": "train", "status": status, "progress": progress}
+    return Answer(200, body | {"created_at": CREATED} | fields)
+
+
+def dataset(status: str, **fields: Any) -> Answer:
+    body = {"id": "ds_1", "object": "dataset", "name": "digits", "status": status, "created_at": CREATED}
+    ready = {"kind": "images", "count": 3, "width": 8, "height": 8, "channels": 1, "classes": ["a", "b"]}
+    return Answer(202, body | (ready if status == "ready" else {}) | fields)
+
+
+@contextmanager
+def fake_server() -> Iterator[Fake]:
+    fake = Fake()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            left = length = int(self.headers.get("Content-Length") or 0)
+            while left:
+                left -= len(self.rfile.read(min(left, 1 << 16)))
+            call = f"{self.command} {self.path}"
+            fake.asked.append((call, dict(self.headers.items()), length))
+            answer = fake.next(call)
+            content = answer.content()
+            self.send_response(answer.status)
+            for name, value in ({"Content-Length": str(len(content))} | answer.headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the base class's names
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
