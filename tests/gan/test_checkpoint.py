@@ -72,9 +72,7 @@ def test_one_flipped_bit_is_noticed_by_the_hash(tmp_path: Path) -> None:
         load_generator(path, written.sha256)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04", b"\x80\x04K\x01.", b"\xff" * 64], ids=["empty", "zip", "pickle", "junk"]
-)
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01.", b"\xff" * 64], ids=repr)
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
@@ -118,8 +116,9 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     write_model(path, HEADER, tensors())
     before = path.read_bytes()
-    with pytest.raises(Exception, match="expected"):
-        write_model(path, HEADER, {"generator.weight": torch.zeros(2).to_sparse()})
+    twice = torch.zeros(2)
+    with pytest.raises(RuntimeError, match="share memory"):
+        write_model(path, HEADER, {"generator.one": twice, "generator.two": twice})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
     assert load_file(path)

@@ -1,5 +1,7 @@
 """Networks: the shapes they make, the published sizes, and how conditions enter them."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -81,7 +83,7 @@ def test_stage_sizes_end_in_the_image_and_every_stage_covers_the_next() -> None:
             sizes = stage_sizes(ImageShape(channels=1, height=height, width=width))
             assert sizes[-1] == (height, width)
             assert 4 <= min(sizes[0]) < 8
-            for (h, w), (taller, wider) in zip(sizes, sizes[1:], strict=False):
+            for (h, w), (taller, wider) in pairwise(sizes):
                 assert taller in (2 * h, 2 * h - 1)
                 assert wider in (2 * w, 2 * w - 1)
 
