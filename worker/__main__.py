@@ -1,0 +1,142 @@
+"""`python -m worker --queue train|light`: a worker process."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from gan.errors import GanymedeError, Unavailable
+from ledger.database import Ledger
+from ledger.datasets import Datasets
+from ledger.doorbell import BELLS, Doorbell, make_app
+from ledger.jobs import Jobs
+from ledger.lifeline import end_with_parent
+from ledger.models import Models
+from ledger.settings import PREFIX, Settings
+from ledger.storage import Storage
+from ledger.workers import Workers, this_host
+from worker.celery import add_task, start_consumer, stop_consumer
+from worker.crew import Crew
+from worker.devices import Device, devices_for
+from worker.reconciler import Reconciler
+from worker.supervisor import Workplace
+
+STOP_SECONDS = 9.5
+"""How long after SIGTERM or SIGINT the process ends, whatever still hangs."""
+
+IDLE_SECONDS = 9.0
+"""How long the job slots have of that."""
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+CHATTY = ("alembic", "celery.worker.consumer", "celery.worker.consumer.consumer", "kombu", "amqp")
+"""Loggers that repeat every failure to reach the broker; the reconciler says it once."""
+
+_log = logging.getLogger("ganymede.worker")
+
+
+def main(given: list[str] | None = None) -> int:
+    """Work until SIGTERM or SIGINT; returns the exit status: 0, or 1 with one line on stderr where it cannot start."""
+    options = arguments_of(given)
+    stopping = threading.Event()
+    for asked in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(asked, lambda *_: stopping.set())
+    try:
+        settings = Settings()
+        configure_logging(settings)
+        devices = devices_for(options.queue, settings.train_device)
+        place = move_in(settings, options, devices, stopping)
+    except (GanymedeError, ValidationError, ValueError, OSError) as error:
+        sys.stderr.write(f"ganymede work: {one_line(error)}\n")
+        return 1
+    if options.until_stdin_closes:
+        end_with_parent()
+    work(place, devices)
+    return 0
+
+
+def one_line(error: Exception) -> str:
+    """What is wrong, in one line; a bad setting by the name of its variable."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+    return str(error)
+
+
+def arguments_of(given: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    parser.add_argument("--queue", choices=BELLS, required=True, help="whose jobs to run")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when the process that holds stdin ends")
+    parser.add_argument("--jobs", help=argparse.SUPPRESS)  # a module with another job table: for tests
+    return parser.parse_args(given)
+
+
+def configure_logging(settings: Settings) -> None:
+    """One line an event, on stderr."""
+    logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT, force=True)
+    if settings.log_level != "debug":
+        logging.getLogger("celery").setLevel(logging.WARNING)
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def move_in(
+    settings: Settings, options: argparse.Namespace, devices: list[Device], stopping: threading.Event
+) -> Workplace:
+    """Check the ledger and the storage, and make the worker known. Raises LedgerMismatch, Unavailable, OSError."""
+    ledger = Ledger(settings.database_url)
+    ledger.check_version()
+    storage = Storage(settings.storage)
+    storage.prepare()
+    workers = Workers(ledger)
+    return Workplace(
+        settings=settings,
+        queue=options.queue,
+        jobs=Jobs(ledger),
+        datasets=Datasets(ledger),
+        models=Models(ledger),
+        workers=workers,
+        storage=storage,
+        worker=workers.register_self(options.queue, str(devices[0])),
+        host=this_host(),
+        job_table=options.jobs,
+        stopping=stopping,
+    )
+
+
+def work(place: Workplace, devices: list[Device]) -> None:
+    """Run jobs until the process is asked to end, and let go of them."""
+    settings = place.settings
+    app = make_app(settings)
+    crew = Crew(place, devices)
+    add_task(app, crew)
+    consumer = start_consumer(app, crew)
+    pace = settings.poll_seconds if settings.embedded else settings.reconcile_seconds
+    Reconciler(crew, Doorbell(settings, own_process=True, app=app), pace).start()
+    _log.info("%s works for %s on %s", place.worker, place.queue, ", ".join(map(str, devices)))
+    place.stopping.wait()
+    _log.info("%s is ending", place.worker)
+    let_go(place, crew, consumer)
+
+
+def let_go(place: Workplace, crew: Crew, consumer: threading.Thread) -> NoReturn:
+    """Wait for the supervisors, who have their children save and end; then end, whatever hangs."""
+    deadline = threading.Timer(STOP_SECONDS, os._exit, (1,))
+    deadline.daemon = True
+    deadline.start()
+    stop_consumer()
+    orderly = crew.wait_idle(IDLE_SECONDS)
+    with suppress(Unavailable):
+        place.workers.forget(place.worker)
+    consumer.join(0.2)
+    logging.shutdown()
+    os._exit(0 if orderly else 1)  # Celery's threads may sit in a socket; nothing is left that they could lose
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Keeps what the ledger says and what this worker does in agreement, whatever became of bells, workers and the broker.
+
+Every few seconds: jobs whose lease passed or whose worker is dead go back to their queue; and where jobs wait while
+slots are free, at most as many bells are rung. A bell that nobody heard in time (the broker is away, or Celery is not
+connected to it yet) is answered from here.
+"""
+
+import logging
+import threading
+import time
+
+from gan.errors import Unavailable
+from ledger.doorbell import Doorbell
+from worker.crew import Crew
+
+BEAT_SECONDS = 5.0
+"""How often the worker says that it lives, and looks for dead workers of its host."""
+
+PATIENCE_SECONDS = 2.0
+"""How long a bell may go unheard."""
+
+_log = logging.getLogger("ganymede.reconciler")
+
+
+class Reconciler:
+    """One a worker process. `seconds` lie between two looks."""
+
+    def __init__(self, crew: Crew, doorbell: Doorbell, seconds: float) -> None:
+        self._crew, self._place = crew, crew.place
+        self._doorbell, self._seconds = doorbell, seconds
+        self._next_beat = 0.0
+        self._judge_from = 0.0
+        self._rung_at: float | None = None
+        self._away = False
+        self._broker = "ok"
+
+    def start(self) -> threading.Thread:
+        """Run in a daemon thread until the worker stops."""
+        thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self) -> None:
+        while not self._place.stopping.is_set():
+            try:
+                self.look()
+                self._back()
+            except Unavailable as away:
+                self._gone(away)
+            self._place.stopping.wait(self._seconds)
+
+    def look(self) -> None:
+        """One look at the ledger, and what follows from it. Raises Unavailable."""
+        self._beat()
+        if time.monotonic() >= self._judge_from:
+            for job in self._place.jobs.expire(self._place.queue):
+                _log.warning("%s: its lease passed; it is %s", job.id, job.status)
+        wanted = min(self._crew.free, self._place.jobs.waiting(self._place.queue))
+        if wanted == 0:
+            self._rung_at = None
+        elif self._unheard():
+            self._answer(wanted)
+        elif self._rung_at is None:
+            self._ring(wanted)
+
+    def _beat(self) -> None:
+        if time.monotonic() < self._next_beat:
+            return
+        self._next_beat = time.monotonic() + BEAT_SECONDS
+        self._place.workers.beat(self._place.worker)
+        dead = self._place.workers.dead_on(self._place.host)
+        for job in self._place.jobs.release_dead(dead) if dead else []:
+            _log.warning("%s: its worker died; it is %s", job.id, job.status)
+
+    # ---- bells ----
+
+    def _unheard(self) -> bool:
+        """Whether bells are of no use now: the broker is away, or the last one was not answered in time."""
+        state = self._doorbell.broker_state()
+        if (state == "degraded") != (self._broker == "degraded"):
+            _log.warning(BROKER_NEWS[state])
+        self._broker = state
+        late = self._rung_at is not None and time.monotonic() - self._rung_at > PATIENCE_SECONDS
+        return late or state == "degraded"
+
+    def _ring(self, bells: int) -> None:
+        self._rung_at = time.monotonic()
+        for _ in range(bells):
+            self._doorbell.ring(self._place.queue)
+
+    def _answer(self, jobs: int) -> None:
+        self._rung_at = None
+        for _ in range(jobs):
+            threading.Thread(target=self._crew.answer, name="answer", daemon=True).start()
+
+    # ---- an absent database ----
+
+    def _gone(self, away: Unavailable) -> None:
+        """Nobody could renew a lease meanwhile: when the database is back, holders get time to say that they live."""
+        self._judge_from = float("inf")
+        if not self._away:
+            _log.error("%s; trying again every %g seconds", away, self._seconds)
+        self._away = True
+
+    def _back(self) -> None:
+        if self._away:
+            _log.warning("the database answers again")
+            self._judge_from = time.monotonic() + 2 * self._place.settings.heartbeat_seconds
+        self._away = False
+
+
+BROKER_NEWS = {
+    "degraded": "the broker does not answer: jobs are taken straight from the ledger until it does",
+    "ok": "the broker answers again",
+}

@@ -1,0 +1,317 @@
+"""One job from claim to end, seen from outside its child: lease, orders, reports, and what became of it.
+
+The supervisor alone writes to the ledger, every time under its epoch. While the database is away it keeps trying:
+the child fences itself at the last deadline it was told, and the job goes back to its queue when the database returns.
+It imports no torch.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from gan.errors import JobFailure, LostClaim, Unavailable
+from ledger.datasets import Datasets
+from ledger.jobs import Jobs
+from ledger.models import Models
+from ledger.records import Job, Packed, Saved
+from ledger.settings import Settings
+from ledger.storage import Storage
+from ledger.workers import Workers
+from worker.assignments import assign, threads
+from worker.devices import Device
+from worker.launch import Child, environment
+from worker.protocol import (
+    FENCED,
+    Assignment,
+    Done,
+    Failed,
+    Lease,
+    Line,
+    Metrics,
+    Note,
+    Prepared,
+    Preview,
+    Progress,
+    Report,
+    SavedCheckpoint,
+    Started,
+    Stop,
+    Stopped,
+)
+
+LOOK_SECONDS = 1.0
+"""How often the status is looked at, and an absent database is tried again."""
+
+LISTEN_SECONDS = 0.25
+CANCEL_SECONDS = 5.0
+"""How long a cancelled child may take to end."""
+
+RELEASE_SECONDS = 7.5
+"""How long a child may take to save and end when the worker shuts down (10 s all told)."""
+
+T = TypeVar("T")
+_log = logging.getLogger("ganymede.worker")
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What the supervisors of a worker process share. `stopping` is set when the process is asked to end."""
+
+    settings: Settings
+    queue: str
+    jobs: Jobs
+    datasets: Datasets
+    models: Models
+    workers: Workers
+    storage: Storage
+    worker: str
+    host: str
+    job_table: str | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+def answer_one(place: Workplace, device: Device) -> bool:
+    """Claim the head of the queue and see it through; False where the queue is empty. Raises Unavailable."""
+    before = time.monotonic()
+    job = place.jobs.claim(place.queue, place.worker, place.settings.lease_seconds, place.host)
+    if job is None:
+        return False
+    Supervisor(place, job, device, before + place.settings.lease_seconds).run()
+    return True
+
+
+class Supervisor:
+    """Holds one claimed job. `deadline` (CLOCK_MONOTONIC) is when the claim's lease passes."""
+
+    def __init__(self, place: Workplace, job: Job, device: Device, deadline: float) -> None:
+        self._place, self._job, self._device = place, job, device
+        self._claim = (job.id, job.epoch)
+        self._deadline = deadline
+        self._next_beat = deadline - place.settings.lease_seconds + place.settings.heartbeat_seconds
+        self._next_look = 0.0
+        self._retry_at = 0.0
+        self._kill_at: float | None = None
+        self._told: Stop | None = None
+        self._away = False
+        self._outbox: deque[Report] = deque()
+        self._progress: dict[str, Any] | None = None
+        self._end: Done | Prepared | Stopped | Failed | None = None
+        self._death = ""
+        self._blameless = False
+
+    def run(self) -> None:
+        """See the job to its end, or until the claim is lost or the worker must go."""
+        self._say("claimed")
+        try:
+            self._work()
+            self._insist(self._settle)
+        except LostClaim as lost:
+            self._say(f"given up: {lost}", logging.WARNING)
+        except Unavailable as away:
+            self._say(f"given up, its lease will pass: {away}", logging.ERROR)
+
+    def _work(self) -> None:
+        """Run the child to its end, and note how it ended."""
+        try:
+            assignment = self._insist(self._assign)
+            child = self._launch()
+        except JobFailure as error:
+            self._end = Failed(code=error.code, message=error.message, param=error.param)
+        except OSError as error:
+            self._death = f"no process could be started: {error.strerror}"
+        else:
+            with child:
+                child.tell(assignment)
+                while not child.ended:
+                    self._outbox.extend(child.reports(LISTEN_SECONDS))
+                    self._turn(child)
+                self._death = child.how()
+                self._blameless = self._told is not None or child.status == FENCED
+
+    def _assign(self) -> Assignment:
+        return assign(self._job, self._place.settings, self._place.models, self._device, self._deadline)
+
+    def _launch(self) -> Child:
+        env = environment(self._device, threads(self._job.queue, self._place.settings))
+        return Child(env, self._place.job_table)
+
+    # ---- while it runs ----
+
+    def _turn(self, child: Child) -> None:
+        now = time.monotonic()
+        if self._place.stopping.is_set():
+            self._order(child, Stop(save=True), RELEASE_SECONDS)
+        if self._kill_at is not None and now >= self._kill_at:
+            child.kill()
+        if now < self._retry_at:
+            return
+        try:
+            self._flush()
+            self._keep(child, now)
+            self._away = False
+        except Unavailable as error:
+            self._note_away(error)
+
+    def _keep(self, child: Child, now: float) -> None:
+        """Renew the lease when it is time or there is news; look at the status in between."""
+        looking = now >= self._next_look
+        if now >= self._next_beat or (looking and self._progress is not None):
+            status = self._beat()
+            child.tell(Lease(deadline=self._deadline))
+        elif looking:
+            status = self._place.jobs.look(*self._claim)
+        else:
+            return
+        self._next_look = now + LOOK_SECONDS
+        if status in ORDERS:
+            self._order(child, *ORDERS[status])
+
+    def _beat(self) -> str:
+        """The deadline counts from before the call: by the database's clock the lease lasts at least as long."""
+        before = time.monotonic()
+        lease = self._place.settings.lease_seconds
+        status = self._place.jobs.heartbeat(*self._claim, lease, self._progress)
+        self._progress = None
+        self._deadline = before + lease
+        self._next_beat = before + self._place.settings.heartbeat_seconds
+        return status
+
+    def _order(self, child: Child, stop: Stop, patience: float | None) -> None:
+        """Tell it to end, once; a cancel outranks what was said before. A child that does not is killed."""
+        if self._told is not None and (stop.save or not self._told.save):
+            return
+        self._told = stop
+        child.tell(stop)
+        if patience is not None:
+            self._kill_at = min(self._kill_at or float("inf"), time.monotonic() + patience)
+
+    # ---- what it said ----
+
+    def _flush(self) -> None:
+        """Write its reports to the ledger, in order; one that could not be written stays first in line."""
+        while self._outbox:
+            report = self._outbox[0]
+            PUBLISHED[type(report)](self, report)
+            self._outbox.popleft()
+
+    def _note_started(self, report: Started) -> None:
+        self._say(f"running on {report.device}")
+        self._place.jobs.started(*self._claim, report.device)
+
+    def _note_progress(self, report: Progress) -> None:
+        self._progress = _fields(report)
+
+    def _note_metrics(self, report: Metrics) -> None:
+        self._place.jobs.add_metrics(*self._claim, report.images, report.values)
+
+    def _note_preview(self, report: Preview) -> None:
+        self._place.jobs.add_preview(*self._claim, report.images, report.path)
+
+    def _note_checkpoint(self, report: SavedCheckpoint) -> None:
+        published = self._place.jobs.publish_checkpoint(*self._claim, Saved(**_fields(report)))
+        self._remove(published.delete)
+        self._say(f"checkpoint {report.id} at {report.images} images")
+
+    def _note_event(self, report: Note) -> None:
+        self._place.jobs.note(*self._claim, report.type, report.data)
+
+    def _note_end(self, report: Done | Prepared | Stopped | Failed) -> None:
+        self._end = report
+
+    # ---- how it ended ----
+
+    def _settle(self) -> None:
+        """Write what is left to be written, and the end. A child that ended without a word was told to, or died."""
+        self._flush()
+        if self._progress is not None:
+            self._beat()
+        if self._end is not None:
+            ENDS[type(self._end)](self, self._end)
+        elif self._blameless:
+            self._release()
+        else:
+            became = self._place.jobs.lost(*self._claim, self._death)
+            self._say(f"the child died: {self._death}; the job is {became}", logging.WARNING)
+
+    def _finish_done(self, end: Done) -> None:
+        self._remove(self._place.jobs.finish(*self._claim, "succeeded", ended_by=end.ended_by))
+        self._say(f"succeeded by {end.ended_by}")
+
+    def _finish_prepared(self, end: Prepared) -> None:
+        """The upload has served its purpose once what was made of it is in the ledger."""
+        dataset = self._place.datasets.finish_prepare(*self._claim, Packed(**_fields(end)))
+        self._remove([f"uploads/{dataset.id}"])
+        self._say(f"dataset {dataset.name} is ready: {end.count} {end.kind}")
+
+    def _finish_failed(self, end: Failed) -> None:
+        self._place.jobs.finish(*self._claim, "failed", error=_fields(end))
+        self._say(f"failed, {end.code}: {end.message}", logging.WARNING)
+
+    def _release(self, _end: Stopped | None = None) -> None:
+        self._say(f"let go: the job is {self._place.jobs.release(*self._claim)}")
+
+    # ---- helpers ----
+
+    def _insist(self, action: Callable[[], T]) -> T:
+        """Do it, again and again while the database is away. Raises Unavailable where the worker must go first."""
+        while True:
+            try:
+                return action()
+            except Unavailable as error:
+                self._note_away(error)
+                if self._place.stopping.wait(LOOK_SECONDS):
+                    raise
+
+    def _note_away(self, error: Unavailable) -> None:
+        """One line an outage."""
+        self._retry_at = time.monotonic() + LOOK_SECONDS
+        if not self._away:
+            self._say(f"{error}; trying again until it answers", logging.WARNING)
+        self._away = True
+
+    def _remove(self, paths: list[str]) -> None:
+        """Files that nothing refers to any more; one that stays costs space and no more."""
+        try:
+            self._place.storage.remove(*paths)
+        except OSError as error:
+            self._say(f"could not remove {error.filename}: {error.strerror}", logging.WARNING)
+
+    def _say(self, text: str, level: int = logging.INFO) -> None:
+        _log.log(level, "%s attempt %d epoch %d: %s", self._job.id, self._job.attempt + 1, self._job.epoch, text)
+
+
+def _fields(line: Line) -> dict[str, Any]:
+    return line.model_dump(exclude={"say"})
+
+
+ORDERS: dict[str, tuple[Stop, float | None]] = {
+    "cancelling": (Stop(save=False), CANCEL_SECONDS),
+    "pausing": (Stop(save=True), None),
+}
+"""Status → what the child is told, and how long it may take before it is killed (None: as long as its lease holds)."""
+
+PUBLISHED: dict[type[Line], Callable[[Supervisor, Any], None]] = {
+    Started: Supervisor._note_started,
+    Progress: Supervisor._note_progress,
+    Metrics: Supervisor._note_metrics,
+    Preview: Supervisor._note_preview,
+    SavedCheckpoint: Supervisor._note_checkpoint,
+    Note: Supervisor._note_event,
+    Done: Supervisor._note_end,
+    Prepared: Supervisor._note_end,
+    Stopped: Supervisor._note_end,
+    Failed: Supervisor._note_end,
+}
+"""Report → how it reaches the ledger."""
+
+ENDS: dict[type[Line], Callable[[Supervisor, Any], None]] = {
+    Done: Supervisor._finish_done,
+    Prepared: Supervisor._finish_prepared,
+    Stopped: Supervisor._release,
+    Failed: Supervisor._finish_failed,
+}
+"""Last report → how the job ends."""
