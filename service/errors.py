@@ -105,7 +105,8 @@ async def meaning_to_problem(request: Request, error: Exception) -> JSONResponse
     status = status_of(type(error))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", type(error).__name__, error.message)
-    errors = [FieldError(pointer=_pointer(error.param.split(".")), message=error.message)] if error.param else []
+    named = error.param if status == HTTPStatus.UNPROCESSABLE_ENTITY else None
+    errors = [FieldError(pointer=_pointer(named.split(".")), message=error.message)] if named else []
     headers = retry_after(status, getattr(error, "retry_after", RETRY_AFTER))
     return problem(request, status, error.code, error.message, param=error.param, errors=errors, headers=headers)
 
@@ -130,10 +131,10 @@ async def http_to_problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:
-    """An exception that nobody foresaw: 500 without its text. The server logs the trace after this answer."""
+    """An exception that nobody foresaw: 500 without its text. The server then logs the trace and closes the connection."""
     request_id = getattr(request.state, "request_id", "")
     logger.error("%s %s failed (%s): %s", request.method, request.url.path, request_id, type(error).__name__)
-    headers = {"X-Request-Id": request_id, "X-Content-Type-Options": "nosniff"}
+    headers = {"X-Request-Id": request_id, "X-Content-Type-Options": "nosniff", "Connection": "close"}
     return problem(request, 500, meanings.GanymedeError.code, INTERNAL, headers=headers)
 
 

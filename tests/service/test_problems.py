@@ -1,0 +1,211 @@
+"""Whatever goes wrong, the caller reads the same kind of document, and it names what to change."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from service_kit import Running, serving, settings_in
+from starlette.requests import Request
+
+from gan import errors as meanings
+from gan.errors import GanymedeError
+from service.errors import STATUS, status_of
+
+Check = Callable[..., dict[str, Any]]
+
+
+def below(kind: type[GanymedeError]) -> Iterator[type[GanymedeError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from below(child)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in below(GanymedeError) if kind.__module__ == meanings.__name__])
+def test_every_error_has_a_status_of_its_own(kind: type[GanymedeError]) -> None:
+    assert kind in STATUS
+    assert STATUS[kind] >= 400
+
+
+def test_an_error_without_a_row_has_its_ancestors_status() -> None:
+    class Odd(meanings.NotFound):
+        pass
+
+    assert status_of(Odd) == 404
+
+
+def test_unknown_routes_and_methods_are_problems(service: Running, is_problem: Check) -> None:
+    is_problem(service.http.get("/v1/nothing"), 404, "not_found")
+    answer = service.http.put("/v1/datasets")
+    is_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"]
+    assert service.http.head("/v1/nothing").status_code == 404
+
+
+def test_a_defect_is_a_500_that_says_nothing_of_the_inside(tmp_path: Any, is_problem: Check) -> None:
+    def boom(request: Request) -> None:
+        raise RuntimeError("secret path /etc")
+
+    def change(app: Any) -> None:
+        app.add_api_route("/boom", boom)
+
+    with serving(settings_in(tmp_path), change) as running:
+        answer = running.http.get("/boom", headers={"X-Request-Id": "mine-1"})
+        problem = is_problem(answer, 500, "internal")
+        assert "secret" not in answer.text
+        assert problem["request_id"] == "mine-1"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert running.http.get("/livez").status_code == 200
+
+
+def test_every_answer_has_a_request_id_and_a_strange_one_is_replaced(service: Running) -> None:
+    given = service.http.get("/livez", headers={"X-Request-Id": "abc-123"})
+    assert given.headers["x-request-id"] == "abc-123"
+    assert given.headers["x-content-type-options"] == "nosniff"
+    strange = service.http.get("/livez", headers={"X-Request-Id": "a b<script>"})
+    assert strange.headers["x-request-id"].startswith("req_")
+    other = service.http.get("/livez")
+    assert other.headers["x-request-id"] != strange.headers["x-request-id"]
+
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"",
+        b"\xff\xfe",
+        b'{"type": "train",}',
+        b"[" * 100_000,
+        b'{"seed": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_what_cannot_be_read_is_400_and_not_a_defect(service: Running, is_problem: Check, body: bytes) -> None:
+    answer = service.http.post("/v1/jobs", content=body, headers=JSON)
+    if body:
+        is_problem(answer, 400, "malformed_request")
+    else:
+        is_problem(answer, 422, "invalid_request")
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"3", b'"train"', b'{"a":' * 400 + b"1" + b"}" * 400])
+def test_json_that_is_no_request_is_422(service: Running, is_problem: Check, body: bytes) -> None:
+    is_problem(service.http.post("/v1/jobs", content=body, headers=JSON), 422, "invalid_request")
+
+
+def train(**more: Any) -> dict[str, Any]:
+    return {"type": "train", "dataset": "digits", "model": "faces", **more}
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "pointer"),
+    [
+        (train(type="bake"), "type", "/type"),
+        (train(recipe="magic"), "recipe", "/recipe"),
+        (train(colour="red"), "colour", "/colour"),
+        (train(network={"width": "wide"}), "network.width", "/network/width"),
+        (train(network={"depth": 3}), "network.depth", "/network/depth"),
+        (train(betas=[0.5, 2]), "betas.1", "/betas/1"),
+        (train(seed=-1), "seed", "/seed"),
+        (train(seed=2**63), "seed", "/seed"),
+        (train(seed=1.5), "seed", "/seed"),
+        (train(images=0), "images", "/images"),
+        (train(images=10**30), "images", "/images"),
+        (train(batch_size=10**9), "batch_size", "/batch_size"),
+        (train(network={"width": 10**6}), "network.width", "/network/width"),
+        (train(model="a/b"), "model", "/model"),
+        (train(model="x" * 101), "model", "/model"),
+        (train(model="faces@best"), "model", "/model"),
+        (train(dataset="a\0b"), "dataset", "/dataset"),
+        (train(metadata={"key": 3}), "metadata.key", "/metadata/key"),
+        (train(metadata={"a/b~c": 3}), "metadata.a/b~c", "/metadata/a~1b~0c"),
+        (train(metadata={str(number): "" for number in range(17)}), "metadata", "/metadata"),
+        (train(priority="high"), "priority", "/priority"),
+        (train(augment="ada"), "augment", "/augment"),
+        ({"type": "train", "dataset": "digits"}, "model", "/model"),
+    ],
+)
+def test_a_bad_field_is_422_and_named(
+    service: Running, is_problem: Check, body: dict[str, Any], param: str, pointer: str
+) -> None:
+    problem = is_problem(service.http.post("/v1/jobs", json=body), 422, "invalid_request", param)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_nan_and_infinities_are_422(service: Running, is_problem: Check, number: str) -> None:
+    body = json.dumps(train()).replace('"faces"', f'"faces", "learning_rate": {number}')
+    is_problem(service.http.post("/v1/jobs", content=body, headers=JSON), 422, "invalid_request", "learning_rate")
+
+
+def test_all_bad_fields_are_named_at_once(service: Running, is_problem: Check) -> None:
+    problem = is_problem(service.http.post("/v1/jobs", json=train(seed="x", loss="y", z=1)), 422)
+    assert {error["pointer"] for error in problem["errors"]} == {"/seed", "/loss", "/z"}
+    assert "seed" in problem["detail"]
+
+
+def test_a_field_name_that_is_no_text_comes_back_without_harm(service: Running, is_problem: Check) -> None:
+    body = b'{"type":"train","dataset":"a","model":"b","\\ud800":1}'
+    is_problem(service.http.post("/v1/jobs", content=body, headers=JSON), 422)
+
+
+def test_query_parameters_are_held_to_the_document(service: Running, is_problem: Check) -> None:
+    is_problem(service.http.get("/v1/jobs?sort=name"), 422, "invalid_request", "sort")
+    is_problem(service.http.get("/v1/jobs?limit=0"), 422, "invalid_request", "limit")
+    is_problem(service.http.get("/v1/jobs?limit=101"), 422, "invalid_request", "limit")
+    is_problem(service.http.get("/v1/jobs?status=canceled"), 422, "invalid_request", "status")
+    is_problem(service.http.get("/v1/jobs?order=up"), 422, "invalid_request", "order")
+    is_problem(service.http.get("/v1/jobs?after=job_none"), 422, "invalid_request", "after")
+    is_problem(service.http.get("/v1/jobs?after=%00"), 422, "invalid_request", "after")
+    is_problem(service.http.get("/livez?verbose=1"), 422, "invalid_request", "verbose")
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/%00", "/v1/datasets/a%20b", "/v1/models/..%2fx", "/v1/jobs/" + "j" * 200])
+def test_a_path_that_can_name_nothing_is_404(service: Running, is_problem: Check, path: str) -> None:
+    is_problem(service.http.get(path), 404, "not_found")
+
+
+def test_a_body_of_another_type_is_415(service: Running, is_problem: Check) -> None:
+    problem = is_problem(service.http.post("/v1/jobs", content=b"type=train"), 415, "unsupported_media")
+    assert "application/json" in problem["detail"]
+    problem = is_problem(service.http.post("/v1/datasets", content=b"x", headers={"content-type": "text/plain"}), 415)
+    assert "multipart/form-data" in problem["detail"]
+
+
+def test_a_json_body_beyond_the_limit_is_413_whether_its_length_is_told_or_not(
+    tmp_path: Any, is_problem: Check
+) -> None:
+    body = json.dumps(train(metadata={"k": "v" * 5000})).encode()
+    with serving(settings_in(tmp_path, max_json_bytes=4096)) as running:
+        for content in (body, iter([body[:100], body[100:]])):
+            answer = running.http.post("/v1/jobs", content=content, headers=JSON)
+            problem = is_problem(answer, 413, "limit_exceeded")
+            assert "GANYMEDE_MAX_JSON_BYTES" in problem["detail"]
+            assert "4096" in problem["detail"]
+
+
+def test_an_endless_body_is_cut_off(tmp_path: Any) -> None:
+    with serving(settings_in(tmp_path, max_json_bytes=4096)) as running:
+        address = httpx.URL(running.url)
+        with socket.create_connection((address.host, address.port), timeout=10) as raw:
+            raw.sendall(
+                b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n"
+            )
+            sent, answer = 0, b""
+            raw.settimeout(0.05)
+            while sent < 100_000_000 and not answer:
+                try:
+                    raw.sendall(b"1000\r\n" + b" " * 4096 + b"\r\n")
+                    sent += 4096
+                    answer = raw.recv(100_000)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+        assert b" 413 " in answer
+        assert sent < 1_000_000
