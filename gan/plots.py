@@ -24,6 +24,9 @@ SMALLEST: Final = 200
 """Axes need this many pixels; smaller pictures are drawn at this size and reduced."""
 DPI: Final = 96
 COLOUR: Final = "#1f6feb"
+RED: Final = (214, 40, 40)
+DOT: Final = 80
+"""The moving dot's radius is this part of the picture's side."""
 MAX_CLASSES: Final = 20
 """With more classes than this, colours would no longer tell them apart."""
 
@@ -48,14 +51,33 @@ def scatter(
     return rendered(figure, size)
 
 
-def trail(points: Points, size: int | None = None, conditions: Points | None = None) -> Pixels:
+def trail(points: Points, size: int | None = None, *, conditions: Points | None = None) -> Pixels:
     """A walk through points (N, D), in order, as a line that goes from dark to light: uint8 (size, size, 3)."""
+    figure, _ = trail_figure(points, size, conditions)
+    return rendered(figure, size)
+
+
+def moving(points: Points, size: int | None = None, *, conditions: Points | None = None) -> Pixels:
+    """The trail of a walk with a red dot where the walk is: one picture a point, uint8 (N, size, size, 3)."""
+    figure, axes = trail_figure(points, size, conditions)
+    still = rendered(figure, size)
+    x, y, _ = coordinates(points, conditions)
+    places = axes.transData.transform(np.stack([x, y], axis=1)) / figure.bbox.size * len(still)
+    rows, columns = np.mgrid[: len(still), : len(still)]
+    frames = still[None].repeat(len(points), axis=0)
+    for frame, (right, up) in zip(frames, places, strict=True):
+        frame[(columns - right) ** 2 + (rows - (len(still) - up)) ** 2 < (len(still) / DOT) ** 2] = RED
+    return frames
+
+
+def trail_figure(points: Points, size: int | None, conditions: Points | None) -> tuple["Figure", "Axes"]:
+    """The figure of a trail, not drawn yet."""
     figure, axes = canvas(size)
     x, y, names = coordinates(points, conditions)
     axes.plot(x, y, color="#c8c8c8", linewidth=1, zorder=1)
     axes.scatter(x, y, c=np.arange(len(points)), cmap="viridis", s=18, zorder=2)
     axes.set(xlabel=names[0], ylabel=names[1])
-    return rendered(figure, size)
+    return figure, axes
 
 
 def canvas(size: int | None) -> tuple["Figure", "Axes"]:

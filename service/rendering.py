@@ -2,8 +2,9 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from typing import Any, Final, Literal
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -11,8 +12,9 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 
 from gan.images import ANIMATIONS, STILLS, Animation, Format, Pixels, grid, resize, strip
+from gan.latents import walk
 from gan.plots import moving, scatter, trail
-from gan.spec import Returns
+from gan.spec import InterpolationSpec, Returns, SampleSpec
 from ledger.records import Checkpoint, Model
 from service.engine.runtime import Loaded, Values
 from service.planning import Inputs, class_names
@@ -26,6 +28,7 @@ RECORDED_NUMBERS: Final = 65_536
 
 Subject = Literal["samples", "interpolation"]
 Kind = Literal["images", "points"]
+Request = SampleSpec | InterpolationSpec
 Asked = frozenset[Returns]
 IMAGE: Final[Asked] = frozenset({"image"})
 LATENT: Final[Asked] = frozenset({"latent"})
@@ -33,24 +36,25 @@ LATENT: Final[Asked] = frozenset({"latent"})
 
 @dataclass(frozen=True)
 class Answer:
-    """All that an answer is made of. `values` is None where only latents were asked for.
+    """All that an answer is made of. `values` is None where only latents were asked for."""
 
-    `walk` is how an interpolation went, as its request said it; empty for samples.
-    """
-
-    subject: Subject
-    kind: Kind
+    spec: Request
     model: Model
     checkpoint: Checkpoint
     loaded: Loaded
     inputs: Inputs
     values: Values | None
     returns: Asked
-    truncation: float
-    columns: int | None
-    size: int | None
-    fps: float
-    walk: dict[str, Any]
+
+    @property
+    def subject(self) -> Subject:
+        """Samples, or the frames of an interpolation."""
+        return "samples" if isinstance(self.spec, SampleSpec) else "interpolation"
+
+    @property
+    def kind(self) -> Kind:
+        """Images or points."""
+        return self.loaded.header.network.shape.kind
 
     @property
     def count(self) -> int:
@@ -61,7 +65,30 @@ class Answer:
     def pixels(self) -> Pixels:
         """The images (N, H, W, C) in the size asked for."""
         assert self.values is not None
-        return resize(self.values, self.size)
+        return resize(self.values, self.spec.size)
+
+    @cached_property
+    def head(self) -> dict[str, Any]:
+        """What is said of the whole: model, checkpoint, its images, truncation, and how an interpolation went."""
+        way = {} if isinstance(self.spec, SampleSpec) else way_of(self, self.spec)
+        return {
+            "model": self.model.name,
+            "checkpoint": self.checkpoint.id,
+            "images": self.checkpoint.images,
+            "truncation": self.spec.truncation,
+            **way,
+        }
+
+
+def way_of(answer: Answer, spec: InterpolationSpec) -> dict[str, Any]:
+    """An interpolation's request, its keyframes with the labels that were drawn for them."""
+    steps = walk(len(spec.keyframes), spec.frames, spec.easing, spec.loop)
+    stops = [index for index, (_, _, share) in enumerate(steps) if share == 0]
+    keyframes = [
+        frame.model_dump(exclude_none=True) | named(answer, stop)
+        for frame, stop in zip(spec.keyframes, stops, strict=True)
+    ]
+    return {"keyframes": keyframes, **spec.model_dump(include={"frames", "method", "easing", "loop", "fps"})}
 
 
 # ---- what a row is called ----
@@ -69,9 +96,13 @@ class Answer:
 
 def naming(answer: Answer, index: int) -> dict[str, Any]:
     """A row's seed and label; between two labels their mixture, for vector models the vector."""
-    named: dict[str, Any] = {"seed": answer.inputs.seeds[index], "label": None}
+    return {"seed": answer.inputs.seeds[index], "label": None} | named(answer, index)
+
+
+def named(answer: Answer, index: int) -> dict[str, Any]:
+    """A row's condition in words; empty for a model that takes none."""
     kind = answer.loaded.header.network.conditioning.kind
-    return named if answer.inputs.c is None else named | CONDITION_NAMES[kind](answer, answer.inputs.c[index])
+    return {} if answer.inputs.c is None else CONDITION_NAMES[kind](answer, answer.inputs.c[index])
 
 
 def class_naming(answer: Answer, row: Values) -> dict[str, Any]:
@@ -95,28 +126,22 @@ CONDITION_NAMES: Final[dict[str, Callable[[Answer, Values], dict[str, Any]]]] = 
 }
 
 
-def record(answer: Answer, rows: Sequence[int]) -> dict[str, Any]:
-    """What makes these rows again: model, checkpoint, truncation, seeds, labels; latents where there is no seed."""
+def record(answer: Answer, rows: list[int]) -> dict[str, Any]:
+    """What makes these rows again: the head and their seeds and labels, or latents; of a walk's single frame which."""
+    if isinstance(answer.spec, InterpolationSpec):
+        return answer.head | ({"frame": rows[0]} if len(rows) == 1 else {})
     names = [naming(answer, index) for index in rows]
-    made_from: dict[str, Any] = {
-        "model": answer.model.name,
-        "checkpoint": answer.checkpoint.id,
-        "images": answer.checkpoint.images,
-        "truncation": answer.truncation,
-    }
-    if answer.walk:
-        return made_from | answer.walk
-    made_from |= {"seeds": [name["seed"] for name in names], "labels": [name["label"] for name in names]}
+    made_from = answer.head | {"seeds": [name["seed"] for name in names], "labels": [name["label"] for name in names]}
     if "condition" in names[0] and len(rows) * len(names[0]["condition"]) <= RECORDED_NUMBERS:
         made_from["conditions"] = [name["condition"] for name in names]
-    if made_from["seeds"][0] is None and len(rows) * answer.inputs.z.shape[1] <= RECORDED_NUMBERS:
-        made_from |= {"latents": answer.inputs.z[rows].tolist()}
+    if names[0]["seed"] is None and len(rows) * answer.inputs.z.shape[1] <= RECORDED_NUMBERS:
+        made_from["latents"] = answer.inputs.z[rows].tolist()
     return made_from
 
 
-def text(answer: Answer, rows: Sequence[int] | None = None) -> dict[str, str]:
+def text(answer: Answer, rows: list[int] | None = None) -> dict[str, str]:
     """The text chunks of a picture of these rows (of all, by default); `ganymede` is the record as JSON, in ASCII."""
-    made_from = record(answer, rows or range(answer.count))
+    made_from = record(answer, rows or list(range(answer.count)))
     return {
         "Software": "Ganymede",
         "Title": answer.model.name,
@@ -130,7 +155,7 @@ def text(answer: Answer, rows: Sequence[int] | None = None) -> dict[str, str]:
 
 def sample_sheet(answer: Answer) -> Pixels:
     """A grid of all images; a single image is itself."""
-    return grid(answer.pixels, answer.columns)
+    return grid(answer.pixels, answer.spec.columns if isinstance(answer.spec, SampleSpec) else None)
 
 
 def film_strip(answer: Answer) -> Pixels:
@@ -144,13 +169,13 @@ def scatter_plot(answer: Answer) -> Pixels:
     c = answer.inputs.c
     classes = answer.loaded.header.network.conditioning.kind == "class"
     labels = c.argmax(axis=1) if classes and c is not None else None
-    return scatter(answer.values, answer.size, labels=labels, conditions=None if classes else c)
+    return scatter(answer.values, answer.spec.size, labels=labels, conditions=None if classes else c)
 
 
 def trail_plot(answer: Answer) -> Pixels:
     """A walk through points."""
     assert answer.values is not None
-    return trail(answer.values, answer.size, conditions=vector_conditions(answer))
+    return trail(answer.values, answer.spec.size, conditions=vector_conditions(answer))
 
 
 def vector_conditions(answer: Answer) -> Values | None:
@@ -163,7 +188,7 @@ def film(answer: Answer) -> Pixels:
     if answer.kind == "images":
         return answer.pixels
     assert answer.values is not None
-    return moving(answer.values, answer.size, conditions=vector_conditions(answer))
+    return moving(answer.values, answer.spec.size, conditions=vector_conditions(answer))
 
 
 PICTURES: Final[dict[tuple[Subject, Kind], Callable[[Answer], Pixels]]] = {
@@ -184,7 +209,12 @@ def still(form: Format) -> Callable[[Answer], bytes]:
 
 def animation(form: Animation) -> Callable[[Answer], bytes]:
     """Renders a moving picture."""
-    return lambda answer: form.encode(film(answer), answer.fps, text(answer))
+
+    def render(answer: Answer) -> bytes:
+        assert isinstance(answer.spec, InterpolationSpec)
+        return form.encode(film(answer), answer.spec.fps, text(answer))
+
+    return render
 
 
 def as_zip(answer: Answer) -> bytes:
@@ -193,9 +223,9 @@ def as_zip(answer: Answer) -> bytes:
     with ZipFile(buffer, "w", ZIP_STORED) as archive:
         entries = []
         for index, picture in enumerate(answer.pixels):
-            entry = {"index": index, "file": file_name(answer, index)} | row(answer, index)
-            archive.writestr(ZipInfo(entry["file"]), STILLS["png"].encode(picture, text(answer, [index])))
-            entries.append(entry)
+            name = file_name(answer, index)
+            archive.writestr(ZipInfo(name), STILLS["png"].encode(picture, text(answer, [index])))
+            entries.append({"index": index, "file": name} | row(answer, index))
         manifest = document(answer) | {"data": entries}
         archive.writestr(ZipInfo("manifest.json"), json.dumps(manifest, ensure_ascii=False, indent=1))
     return buffer.getvalue()
@@ -217,14 +247,7 @@ def as_json(answer: Answer) -> bytes:
 
 def document(answer: Answer) -> dict[str, Any]:
     """The head of a JSON answer."""
-    return {
-        "object": answer.subject,
-        "model": answer.model.name,
-        "checkpoint": answer.checkpoint.id,
-        "images": answer.checkpoint.images,
-        "truncation": answer.truncation,
-        **answer.walk,
-    }
+    return {"object": answer.subject, **answer.head}
 
 
 def row(answer: Answer, index: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from gan.plots import scatter, trail
+from gan.plots import moving, scatter, trail
 
 
 def ink(picture):
@@ -70,3 +70,13 @@ def test_matplotlib_is_loaded_at_the_first_plot_and_pyplot_never():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["False", "False"]
+
+
+def test_a_moving_dot_follows_the_walk():
+    walk = np.array([[0, 0], [1, 0], [1, 2]], dtype=np.float32)
+    frames = moving(walk, 240)
+    assert frames.shape == (3, 240, 240, 3)
+    dots = [np.argwhere((frame == (214, 40, 40)).all(axis=2)).mean(axis=0) for frame in frames]
+    assert dots[1][1] > dots[0][1] + 100
+    assert dots[1][0] == pytest.approx(dots[0][0], abs=1)
+    assert dots[2][0] < dots[1][0] - 100

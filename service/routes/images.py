@@ -1,0 +1,93 @@
+"""A seed as an address: what an `<img src>` can point to."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+
+from gan.errors import InvalidRequest
+from gan.spec import MAX_SEED, SampleSpec
+from ledger.records import Checkpoint
+from service.headers import IfNoneMatch, matches
+from service.house import House, Inside
+from service.openapi import problems
+from service.rendering import Offer, offers
+from service.sampling import sampled
+from service.sampling_docs import IMAGE_ANSWERS
+
+router = APIRouter(prefix="/v1/models", tags=["samples"])
+
+Reference = Annotated[
+    str,
+    Path(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,219}$",
+        description="`faces` (its newest checkpoint), `faces@120000`, or a `ckpt_` id.",
+        examples=["digits"],
+    ),
+]
+Seed = Annotated[int, Path(ge=0, le=MAX_SEED, examples=[42])]
+Extension = Literal["png", "webp", "jpg"]
+Label = Annotated[str | None, Query(description="A class by name or index; left out, it is drawn from the seed.")]
+Truncation = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="ψ: scales the latent.")]
+Size = Annotated[int | None, Query(ge=1, le=4096, description="Pixels of the longer side.")]
+
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+ASK_AGAIN: Final = "public, no-cache"
+DRAWING: Final = 1
+"""Raised when the same request would be drawn as other bytes, so that cached pictures are asked for anew."""
+
+
+@router.get(
+    "/{model}/images/{seed}.{extension}",
+    summary="A seed as a picture",
+    response_class=Response,
+    responses=problems(404, 409, 413) | IMAGE_ANSWERS,
+)
+async def get_image(
+    model: Reference,
+    seed: Seed,
+    extension: Extension,
+    house: Inside,
+    label: Label = None,
+    truncation: Truncation = 1.0,
+    size: Size = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The image that a seed makes. `immutable` where the model is named by a checkpoint's id; 304 costs no forward."""
+    _, checkpoint = await house.read(house.models.resolve, model)
+    headers = caching(model, checkpoint, f"{seed}.{extension}?{label}&{truncation}&{size}")
+    if matches(if_none_match, headers["ETag"].removeprefix("W/")):
+        return Response(status_code=304, headers=headers)
+    labels = None if label is None else [label]
+    spec = SampleSpec(model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, size=size)
+    response = await drawn(house, spec, extension)
+    response.headers.update(headers)
+    return response
+
+
+def caching(model: str, checkpoint: Checkpoint, query: str) -> dict[str, str]:
+    """A weak ETag of all that the picture depends on, and how long it may be kept without asking."""
+    digest = hashlib.sha256(f"{DRAWING} {checkpoint.id} {query}".encode()).hexdigest()[:32]
+    fixed = model.rpartition("@")[2].startswith("ckpt_")
+    return {"ETag": f'W/"{digest}"', "Cache-Control": FOR_EVER if fixed else ASK_AGAIN}
+
+
+async def drawn(house: House, spec: SampleSpec, extension: Extension) -> Response:
+    """The picture, in the format that its address ends in."""
+
+    def choose(kind: Literal["images", "points"]) -> Offer:
+        return next(offer for offer in offers("samples", kind, "grid", None) if offer.extension == extension)
+
+    with query_named():
+        return await sampled(house, spec, lambda network: choose(network.shape.kind))
+
+
+@contextmanager
+def query_named() -> Iterator[None]:
+    """An error in `labels` is one in the query's `label`."""
+    try:
+        yield
+    except InvalidRequest as error:
+        raise InvalidRequest(error.message, param="label" if error.param == "labels" else error.param) from error

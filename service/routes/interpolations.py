@@ -1,0 +1,32 @@
+"""Interpolations: a walk from keyframe to keyframe, as a film strip or moving."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Request, Response
+
+from gan.spec import InterpolationSpec
+from service.house import Inside
+from service.openapi import problems
+from service.parsing import json_only
+from service.sampling import accepting, sampled
+from service.sampling_docs import INTERPOLATION_EXAMPLES, answers
+
+router = APIRouter(prefix="/v1/interpolations", tags=["samples"], dependencies=[Depends(json_only)])
+
+Spec = Annotated[InterpolationSpec, Body(openapi_examples=INTERPOLATION_EXAMPLES)]
+
+
+@router.post(
+    "",
+    summary="Walk between samples",
+    response_class=Response,
+    responses=problems(400, 404, 406, 409, 413, 415) | answers("interpolation"),
+)
+async def create_interpolation(spec: Spec, request: Request, house: Inside) -> Response:
+    """Walk through two keyframes or more; `Accept` says as what.
+
+    A film strip as PNG (the default), WebP or JPEG; moving as GIF, APNG or, with `layout: "animation"`, WebP; a zip of
+    frames; latents or pixels as JSON or NumPy array. Every keyframe is a frame; `loop` goes back to the first and
+    leaves the repeat out. Between two labels the generator is given their mixture.
+    """
+    return await sampled(house, spec, accepting(spec, request.headers.getlist("accept")))

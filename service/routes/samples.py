@@ -1,0 +1,32 @@
+"""Samples: seeds or latents in, pictures, points or latents out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Request, Response
+
+from gan.spec import SampleSpec
+from service.house import Inside
+from service.openapi import problems
+from service.parsing import json_only
+from service.sampling import accepting, sampled
+from service.sampling_docs import SAMPLE_EXAMPLES, answers
+
+router = APIRouter(prefix="/v1/samples", tags=["samples"], dependencies=[Depends(json_only)])
+
+Spec = Annotated[SampleSpec, Body(openapi_examples=SAMPLE_EXAMPLES)]
+
+
+@router.post(
+    "",
+    summary="Draw samples from a model",
+    response_class=Response,
+    responses=problems(400, 404, 406, 409, 413, 415) | answers("samples"),
+)
+async def create_samples(spec: Spec, request: Request, house: Inside) -> Response:
+    """Draw samples; `Accept` says as what.
+
+    One image, or a grid of several, as PNG (the default), WebP or JPEG; `application/zip` for one file an image;
+    `application/json` or `application/x-npy` for latents, points or pixels. Image *i* is made from `seed + i` alone.
+    Without seeds and latents the server draws a seed. Every answer names model, checkpoint, seeds and labels.
+    """
+    return await sampled(house, spec, accepting(spec, request.headers.getlist("accept")))

@@ -1,0 +1,176 @@
+"""A sampling request from its spec to its response: resolve, negotiate, plan, compute, draw, name."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from time import perf_counter
+from typing import Final
+from urllib.parse import quote
+
+import numpy as np
+from fastapi import Response
+
+from gan.errors import CheckpointCorrupt, InvalidRequest, LimitExceeded
+from gan.images import scaled
+from gan.plots import SIDE
+from gan.spec import ImageShape, InterpolationSpec, NetworkSpec, SampleSpec
+from ledger.records import Checkpoint, Model
+from ledger.settings import Settings
+from service.engine.batcher import Timing
+from service.house import House
+from service.negotiation import negotiate
+from service.planning import Inputs, count_of, plan_samples, plan_walk, settled
+from service.rendering import JSON_TYPE, Answer, Asked, Offer, Request, Subject, naming, offers
+
+JSON_NUMBERS: Final = 4_000_000
+"""Numbers of one JSON answer at most; an array holds more in less."""
+HEADER_CHARACTERS: Final = 2_000
+"""A header that lists seeds or labels is cut after this many characters, and then ends in `...`."""
+
+Choose = Callable[[NetworkSpec], Offer]
+"""How a request is answered, once the model is known."""
+
+PLANNERS: Final[dict[type, Callable[..., Inputs]]] = {SampleSpec: plan_samples, InterpolationSpec: plan_walk}
+
+
+async def sampled(house: House, spec: Request, choose: Choose) -> Response:
+    """The answer to a request. A checkpoint that retention has just deleted is looked up once more.
+
+    Raises what the ledger, planning and the engine raise, LimitExceeded before anything is computed, NotAcceptable.
+    """
+    check_count(spec, house.settings)
+    request = settled(spec) if isinstance(spec, SampleSpec) else spec
+    model, checkpoint = await house.read(house.models.resolve, request.model)
+    try:
+        return await served(house, request, choose, model, checkpoint)
+    except CheckpointCorrupt:
+        model, newer = await house.read(house.models.resolve, request.model)
+        if newer.id == checkpoint.id:
+            raise
+        return await served(house, request, choose, model, newer)
+
+
+async def served(house: House, spec: Request, choose: Choose, model: Model, checkpoint: Checkpoint) -> Response:
+    """The answer from one checkpoint."""
+    network = NetworkSpec.model_validate(model.network)
+    offer = choose(network)
+    returns = asked(spec) or offer.default
+    check_size(spec, network, offer, returns, house.settings)
+    async with house.engine.generator(checkpoint) as loaded:
+        inputs = await house.engine.work(PLANNERS[type(spec)], spec, loaded)
+        answer, timing = await computed(house, Answer(spec, model, checkpoint, loaded, inputs, None, returns))
+        began = perf_counter()
+        body, headers = await house.engine.work(rendered, offer, answer)
+    return Response(body, media_type=offer.media_type, headers=headers | timed(timing, perf_counter() - began))
+
+
+async def computed(house: House, answer: Answer) -> tuple[Answer, Timing]:
+    """The answer with its images or points, if any were asked for, and where the time went."""
+    if "image" not in answer.returns:
+        return answer, Timing()
+    values, timing = await house.engine.sample(answer.loaded, answer.inputs.z, answer.inputs.c)
+    if values.dtype != np.uint8 and not np.isfinite(values).all():
+        raise InvalidRequest("the model's arithmetic overflows on these latents or conditions")
+    return replace(answer, values=values), timing
+
+
+# ---- what to answer with ----
+
+
+def accepting(spec: Request, accept: list[str]) -> Choose:
+    """The offer that fits the request and that the caller's `Accept` headers like best. Raises NotAcceptable."""
+    subject: Subject = "samples" if isinstance(spec, SampleSpec) else "interpolation"
+    alone = isinstance(spec, SampleSpec) and count_of(spec) == 1
+    layout = None if alone else spec.layout
+
+    def choose(network: NetworkSpec) -> Offer:
+        found = offers(subject, network.shape.kind, layout, asked(spec))
+        return found[negotiate(",".join(accept), [offer.media_type for offer in found])]
+
+    return choose
+
+
+def asked(spec: Request) -> Asked | None:
+    """What the request wants returned, if it says."""
+    return frozenset(spec.returns) if spec.returns else None
+
+
+# ---- limits ----
+
+
+def check_count(spec: Request, settings: Settings) -> None:
+    """Raises LimitExceeded for more samples or frames than one request may have."""
+    if isinstance(spec, SampleSpec):
+        check_most(count_of(spec), settings.max_samples, "GANYMEDE_MAX_SAMPLES", "seeds" if spec.seeds else "count")
+    else:
+        check_most(spec.frames, settings.max_frames, "GANYMEDE_MAX_FRAMES", "frames")
+
+
+def check_most(count: int, most: int, setting: str, param: str) -> None:
+    """Raises LimitExceeded, naming the field and the setting, where `count` is more than `most`."""
+    if count > most:
+        raise LimitExceeded(f"{param} is {count}; this server makes at most {most} at once ({setting})", param=param)
+
+
+def check_size(spec: Request, network: NetworkSpec, offer: Offer, returns: Asked, settings: Settings) -> None:
+    """Raises LimitExceeded for an answer with more pixels, or more numbers in JSON, than one may have."""
+    rows = count_of(spec) if isinstance(spec, SampleSpec) else spec.frames
+    pixels = pixels_of(spec, network, rows, offer) if "image" in returns else 0
+    if pixels > settings.max_pixels_per_request:
+        most = f"{settings.max_pixels_per_request} (GANYMEDE_MAX_PIXELS_PER_REQUEST)"
+        raise LimitExceeded(f"the answer would have {pixels} pixels; this server makes at most {most}", param="size")
+    numbers = rows * numbers_of(network, returns)
+    if offer.media_type == JSON_TYPE and numbers > JSON_NUMBERS:
+        raise LimitExceeded(f"{numbers} numbers are too many for JSON ({JSON_NUMBERS}); application/x-npy holds them")
+
+
+def pixels_of(spec: Request, network: NetworkSpec, rows: int, offer: Offer) -> int:
+    """Pixels that must be held at once: of the images as made or as enlarged; of a plot, or of each of its frames."""
+    shape = network.shape
+    if not isinstance(shape, ImageShape):
+        side = (spec.size or SIDE) if offer.layout else 0
+        return side * side * (rows if offer.layout == "animation" else 1)
+    height, width = scaled(shape.height, shape.width, spec.size)
+    return rows * max(shape.height * shape.width, height * width)
+
+
+def numbers_of(network: NetworkSpec, returns: Asked) -> int:
+    """Numbers of one row in a JSON answer; pictures are weighed by their pixels."""
+    point = 0 if isinstance(network.shape, ImageShape) else network.shape.dims
+    return network.latent_dim * ("latent" in returns) + point * ("image" in returns)
+
+
+# ---- headers ----
+
+
+def rendered(offer: Offer, answer: Answer) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of an answer."""
+    return offer.render(answer), described(answer, offer)
+
+
+def described(answer: Answer, offer: Offer) -> dict[str, str]:
+    """Headers that name what is in the body, so that it can be made again."""
+    names = [naming(answer, index) for index in range(answer.count)]
+    labels = [quote(name["label"], safe=" ") for name in names if name["label"] is not None]
+    return {
+        "Vary": "Accept",
+        "Content-Disposition": f'inline; filename="{answer.model.name}.{offer.extension}"',
+        "X-Ganymede-Model": answer.model.name,
+        "X-Ganymede-Checkpoint": answer.checkpoint.id,
+        "X-Ganymede-Truncation": f"{answer.spec.truncation:g}",
+        **listed("X-Ganymede-Seeds", [str(name["seed"]) for name in names if name["seed"] is not None]),
+        **listed("X-Ganymede-Labels", labels),
+    }
+
+
+def listed(header: str, values: Iterable[str]) -> dict[str, str]:
+    """A header with comma-separated values, cut where it grows too long; none without values."""
+    whole = ",".join(values)
+    if len(whole) > HEADER_CHARACTERS:
+        whole = whole[:HEADER_CHARACTERS].rpartition(",")[0] + ",..."
+    return {header: whole} if whole else {}
+
+
+def timed(timing: Timing, encode: float) -> dict[str, str]:
+    """`Server-Timing`, in milliseconds."""
+    seconds = {"queue": timing.queue, "batch": timing.batch, "forward": timing.forward, "encode": encode}
+    return {"Server-Timing": ", ".join(f"{name};dur={1000 * spent:.2f}" for name, spent in seconds.items())}

@@ -1,0 +1,155 @@
+"""The line of requests: who shares a batch, who waits how long, what is dropped. The forward is plain arithmetic."""
+
+import threading
+from contextlib import contextmanager
+from time import perf_counter, sleep
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gan.errors import Unavailable
+from service.engine.batcher import Batcher
+
+SMALL = SimpleNamespace(pixels=64)
+LARGE = SimpleNamespace(pixels=4096)
+BUDGET = 1024  # 16 rows of SMALL; a row of LARGE is more than a batch, and still goes
+
+
+class Forward:
+    """Squares its latents; holds each batch until it is let go, and notes how many rows it had."""
+
+    def __init__(self, held=False):
+        self.batches = []
+        self.go = threading.Semaphore(0)
+        self.held = held
+
+    def __call__(self, loaded, z, c):
+        if self.held:
+            self.go.acquire()
+        self.batches.append((loaded, len(z)))
+        if not np.isfinite(z).all():
+            raise ValueError("not finite")
+        return z**2 if c is None else z**2 + c
+
+
+@contextmanager
+def running(forward, max_waiting=100):
+    batcher = Batcher(forward, max_waiting)
+    thread = threading.Thread(target=batcher.run, args=(BUDGET,))
+    thread.start()
+    try:
+        yield batcher
+    finally:
+        batcher.close()
+        forward.go.release(1000)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def rows(count, value=1.0):
+    return np.full((count, 3), value, dtype=np.float32)
+
+
+def until(condition):
+    deadline = perf_counter() + 5
+    while not condition():
+        assert perf_counter() < deadline
+        sleep(0.001)
+
+
+def test_a_request_alone_runs_at_once_and_gets_its_rows_and_its_times():
+    with running(Forward()) as batcher:
+        values, timing = batcher.submit(SMALL, np.arange(6, dtype=np.float32).reshape(2, 3), None).result(5)
+    np.testing.assert_array_equal(values, [[0, 1, 4], [9, 16, 25]])
+    assert 0 <= timing.queue < 1
+    assert 0 <= timing.forward < 1
+    assert 0 <= timing.batch < 1
+
+
+def test_what_waits_for_the_same_model_shares_the_next_batch_and_each_gets_its_own_rows():
+    forward = Forward(held=True)
+    with running(forward) as batcher:
+        first = batcher.submit(SMALL, rows(1), None)
+        until(lambda: not batcher._line)
+        waiting = [batcher.submit(SMALL, rows(2, k), rows(2, 100)) for k in range(5)]
+        forward.go.release(2)
+        answers = [future.result(5).values for future in waiting]
+        assert first.done()
+    assert forward.batches == [(SMALL, 1), (SMALL, 10)]
+    for k, values in enumerate(answers):
+        np.testing.assert_array_equal(values, rows(2, k * k + 100))
+
+
+def test_models_do_not_share_a_batch_and_take_turns_by_arrival():
+    forward = Forward(held=True)
+    with running(forward) as batcher:
+        futures = [batcher.submit(SMALL, rows(1), None)]
+        until(lambda: not batcher._line)
+        futures += [batcher.submit(model, rows(1), None) for model in (LARGE, SMALL, LARGE, SMALL)]
+        forward.go.release(10)
+        for future in futures:
+            future.result(5)
+    assert forward.batches == [(SMALL, 1), (LARGE, 1), (SMALL, 2), (LARGE, 1)]
+
+
+def test_a_large_request_is_cut_and_delays_a_small_one_by_one_batch_at_most():
+    forward = Forward(held=True)
+    with running(forward) as batcher:
+        large = batcher.submit(SMALL, np.arange(1000, dtype=np.float32)[:, None].repeat(3, axis=1), None)
+        until(lambda: len(batcher._line) == 1)
+        small = batcher.submit(SMALL, rows(1, 7), None)
+        forward.go.release(2)
+        np.testing.assert_array_equal(small.result(5).values, rows(1, 49))
+        assert len(forward.batches) == 2
+        forward.go.release(1000)
+        values, timing = large.result(5)
+    np.testing.assert_array_equal(values[:, 0], np.arange(1000, dtype=np.float32) ** 2)
+    assert max(count for _, count in forward.batches) == 16
+    assert timing.forward > 0
+
+
+def test_a_cancelled_request_costs_no_further_forward():
+    forward = Forward(held=True)
+    with running(forward) as batcher:
+        batcher.submit(SMALL, rows(1), None)
+        until(lambda: not batcher._line)
+        dropped = batcher.submit(SMALL, rows(500), None)
+        last = batcher.submit(SMALL, rows(1), None)
+        dropped.cancel()
+        forward.go.release(1000)
+        last.result(5)
+    assert forward.batches == [(SMALL, 1), (SMALL, 1)]
+
+
+def test_a_request_that_breaks_the_forward_is_told_so_and_the_next_is_served():
+    forward = Forward()
+    with running(forward) as batcher:
+        broken = batcher.submit(SMALL, rows(40, np.nan), None)
+        with pytest.raises(ValueError, match="not finite"):
+            broken.result(5)
+        np.testing.assert_array_equal(batcher.submit(SMALL, rows(1, 3), None).result(5).values, rows(1, 9))
+        assert len(forward.batches) == 2
+
+
+def test_a_full_line_refuses_at_once_and_says_which_limit():
+    forward = Forward(held=True)
+    with running(forward, max_waiting=2) as batcher:
+        batcher.submit(SMALL, rows(1), None)
+        until(lambda: not batcher._line)
+        batcher.submit(SMALL, rows(1), None)
+        batcher.submit(SMALL, rows(1), None)
+        with pytest.raises(Unavailable, match="max_waiting_requests"):
+            batcher.submit(SMALL, rows(1), None)
+
+
+def test_closing_tells_everyone_who_waits():
+    forward = Forward(held=True)
+    with running(forward) as batcher:
+        batcher.submit(SMALL, rows(1), None)
+        until(lambda: not batcher._line)
+        waiting = batcher.submit(SMALL, rows(1), None)
+    with pytest.raises(Unavailable, match="ending"):
+        waiting.result(5)
+    with pytest.raises(Unavailable, match="ending"):
+        batcher.submit(SMALL, rows(1), None)

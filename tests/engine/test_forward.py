@@ -1,0 +1,104 @@
+"""One forward on the device: levels, units, and pictures that do not depend on their company."""
+
+import numpy as np
+import pytest
+import torch
+from seeded import POINTS, generator, network, write_seeded
+
+from gan.errors import CheckpointCorrupt, Unavailable
+from gan.images import to_uint8
+from gan.latents import latents
+from gan.spec import ImageShape
+from service.engine.runtime import Runtime, default_threads, device_of, levels
+
+LARGE = ImageShape(channels=3, height=32, width=16)
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    runtime = Runtime("cpu", 1)
+    runtime.start()
+    return runtime
+
+
+@pytest.fixture
+def opened(runtime, tmp_path):
+    def make(spec, **more):
+        written = write_seeded(tmp_path / "model", spec, **more)
+        return runtime.open(tmp_path / "model", written.sha256)
+
+    return make
+
+
+NETWORKS = {
+    "r3": network("r3"),
+    "r3 rgb": network("r3", LARGE, "class", 3),
+    "dcgan": network("dcgan"),
+    "dcgan rgb": network("dcgan", LARGE, "class", 3),
+    "mlp points": network("mlp", POINTS, "vector", 3),
+}
+
+
+def conditions(spec, count):
+    size = spec.conditioning.size
+    return np.random.default_rng(0).random((count, size)).astype(np.float32) if size else None
+
+
+@pytest.mark.parametrize("spec", NETWORKS.values(), ids=NETWORKS.keys())
+def test_what_a_seed_makes_differs_by_at_most_one_level_whatever_is_beside_it_in_the_batch(spec, opened, runtime):
+    loaded = opened(spec)
+    z, c = latents(range(33), spec.latent_dim), conditions(spec, 33)
+    together = runtime.forward(loaded, z, c)
+    assert together.std() > 20 or spec.shape.kind == "points"
+    for rows in ([0], [7], list(range(5, 21)), list(range(32, -1, -2))):
+        alone = runtime.forward(loaded, z[rows], None if c is None else c[rows])
+        tolerance = 1 if spec.shape.kind == "images" else 1e-4
+        assert np.abs(alone.astype(np.float64) - together[rows]).max() <= tolerance
+
+
+@pytest.mark.parametrize("spec", NETWORKS.values(), ids=NETWORKS.keys())
+def test_the_engine_gives_what_the_network_itself_gives(spec, opened, runtime):
+    z, c = latents(range(4), spec.latent_dim), conditions(spec, 4)
+    made = runtime.forward(opened(spec, seed=5), z, c)
+    with torch.no_grad():
+        raw = generator(spec, 5)(torch.from_numpy(z), None if c is None else torch.from_numpy(c)).numpy()
+    if spec.shape.kind == "points":
+        np.testing.assert_allclose(made, raw * [1, 2] + [10, 20], rtol=1e-5)
+        assert made.dtype == np.float32
+    else:
+        assert np.abs(made.astype(int) - to_uint8(raw)).max() <= 1
+        assert made.shape == (4, spec.shape.height, spec.shape.width, spec.shape.channels)
+
+
+def test_levels_are_those_of_images():
+    x = np.random.default_rng(0).uniform(-1.2, 1.2, (4, 3, 9, 7)).astype(np.float32)
+    x[0, 0, 0, :4] = [np.nan, np.inf, -np.inf, 0.0]
+    np.testing.assert_array_equal(levels(torch.from_numpy(x)), to_uint8(x))
+
+
+def test_a_changed_missing_or_foreign_file_is_named(runtime, tmp_path):
+    written = write_seeded(tmp_path / "model", network())
+    data = bytearray((tmp_path / "model").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "model").write_bytes(data)
+    with pytest.raises(CheckpointCorrupt, match="sha256"):
+        runtime.open(tmp_path / "model", written.sha256)
+    with pytest.raises(CheckpointCorrupt, match="gone"):
+        runtime.open(tmp_path / "nothing", written.sha256)
+
+
+def test_a_device_that_is_not_there_is_named_with_its_setting(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert device_of("cuda") == "cuda:0"
+    assert device_of("auto") == "cuda:0"
+    with pytest.raises(Unavailable, match="GANYMEDE_SERVICE_DEVICE is cuda:7; this machine has cpu, cuda:0"):
+        device_of("cuda:7")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert device_of("auto") == "cpu"
+
+
+def test_threads_are_set_once_to_what_was_asked_or_half_of_the_cores(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
+    assert default_threads() == 4
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
+    assert default_threads() == 1
