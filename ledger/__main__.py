@@ -3,11 +3,9 @@
 import argparse
 import sys
 
-from pydantic import ValidationError
-
 from gan.errors import GanymedeError
 from ledger.database import Ledger
-from ledger.settings import Settings
+from ledger.settings import read_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,10 +14,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=["migrate"])
     parser.parse_args(arguments)
     try:
-        ledger = Ledger(Settings().database_url)
+        ledger = Ledger(read_settings().database_url)
         ledger.migrate()
         ledger.close()
-    except (GanymedeError, ValidationError, ValueError) as error:
+    except GanymedeError as error:
         sys.stderr.write(f"ganymede migrate: {error}\n")
         return 1
     return 0

@@ -13,11 +13,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from gan.errors import LedgerMismatch, Unavailable
+from gan.errors import InvalidRequest, LedgerMismatch, Unavailable
 from ledger.clock import now
 from ledger.tables import EventRow
 
@@ -43,7 +43,7 @@ def mint(prefix: str) -> str:
 class Ledger:
     """A database that holds the ledger. Thread-safe; one per process.
 
-    The URL is SQLAlchemy's: `sqlite:///path` or `postgresql://…` (psycopg).
+    The URL is SQLAlchemy's: `sqlite:///path` or `postgresql://…` (psycopg); any other raises InvalidRequest.
     """
 
     def __init__(self, url: str) -> None:
@@ -80,7 +80,7 @@ class Ledger:
     def migrate(self) -> None:
         """Bring the schema to this program's version; makes the database file where there is none."""
         if self._sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(self.url.database).parent)
         with _away(), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
             if not self._sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
@@ -126,16 +126,31 @@ def _write_events(session: Session) -> None:
     session.flush()
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"the ledger's folder cannot be made: {error}") from error
+
+
 def _normal(url: str) -> URL:
-    parsed = make_url(url)
+    """The URL with the driver that is used here. Raises InvalidRequest for any other database."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise _refused(f"{url!r} is not a database URL") from error
     if parsed.drivername not in {*DRIVERS, *DRIVERS.values()}:
-        raise ValueError(f"GANYMEDE_DATABASE_URL: {parsed.drivername}:// is not sqlite:// or postgresql://")
+        raise _refused(f"{parsed.drivername}:// is not sqlite:// or postgresql://")
     return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _refused(reason: str) -> InvalidRequest:
+    return InvalidRequest(f"GANYMEDE_DATABASE_URL: {reason}", param="GANYMEDE_DATABASE_URL")
 
 
 def _sqlite_engine(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
-        raise ValueError("GANYMEDE_DATABASE_URL: the ledger is shared by processes; give sqlite:/// a file")
+        raise _refused("the ledger is shared by processes; give sqlite:/// a file")
     serializer = partial(json.dumps, allow_nan=False)
     engine = create_engine(
         url, connect_args={"timeout": BUSY_SECONDS}, json_serializer=serializer, pool_size=8, max_overflow=24

@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gan.errors import InvalidRequest
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -104,7 +107,7 @@ class Settings(BaseSettings):
     def heartbeat_within_lease(self) -> Self:
         """A claim must survive a missed heartbeat."""
         if self.heartbeat_seconds * 2 > self.lease_seconds:
-            raise ValueError("heartbeat_seconds must be at most half of lease_seconds")
+            raise ValueError(f"{PREFIX}HEARTBEAT_SECONDS: must be at most half of {PREFIX}LEASE_SECONDS")
         return self
 
     @property
@@ -117,3 +120,16 @@ class Settings(BaseSettings):
         values = self.model_dump(mode="json", exclude_none=True)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         return inherited | {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+
+def read_settings() -> Settings:
+    """`Settings()` for the processes' entry points. Raises InvalidRequest, one line that names each bad variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise InvalidRequest("; ".join(map(_complaint, error.errors()))) from error
+
+
+def _complaint(error: ErrorDetails) -> str:
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {reason}" if error["loc"] else reason
