@@ -1,0 +1,119 @@
+"""The child by itself, held at the other end of its pipes by the test."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from worker_kit import eventually, gone
+
+from gan.errors import CheckpointCorrupt, ChecksumMismatch, OutOfMemory, StorageFull
+from worker.child import ABANDONED, failure
+from worker.devices import CPU
+from worker.launch import Child, environment
+from worker.protocol import FENCED, Assignment, Failed, Lease, Report, Started, Stop, Stopped
+
+
+def assignment(folder: Path, act: str, seconds: float = 30) -> Assignment:
+    return Assignment(
+        job="job_1",
+        epoch=1,
+        type="project",
+        spec={"act": act},
+        storage=str(folder),
+        device="cpu",
+        threads=1,
+        deadline=time.monotonic() + seconds,
+    )
+
+
+@contextmanager
+def child(folder: Path, act: str, seconds: float = 30) -> Iterator[Child]:
+    """A child whose job has begun."""
+    with Child(environment(CPU, 1), "stub_jobs") as started:
+        started.tell(assignment(folder, act, seconds))
+        assert hear(started)[0] == Started(device="cpu")
+        eventually(lambda: (folder / "job_1.pid").exists())
+        yield started
+
+
+def hear(one: Child) -> list[Report]:
+    return eventually(lambda: one.reports(0.1) or None)
+
+
+def test_a_child_whose_control_pipe_closes_is_gone_within_a_second(tmp_path: Path) -> None:
+    with child(tmp_path, "sleep") as one:
+        assert one._process.stdin is not None
+        one._process.stdin.close()
+        begun = time.monotonic()
+        eventually(lambda: gone(one.pid), 1)
+        assert time.monotonic() - begun < 1
+        assert one.status == ABANDONED
+
+
+def test_a_child_fences_itself_at_its_deadline(tmp_path: Path) -> None:
+    with child(tmp_path, "sleep", seconds=1.5) as one:
+        eventually(lambda: gone(one.pid), 3)
+        assert one.status == FENCED
+
+
+def test_a_renewed_lease_moves_the_deadline(tmp_path: Path) -> None:
+    with child(tmp_path, "sleep", seconds=1.5) as one:
+        one.tell(Lease(deadline=time.monotonic() + 3))
+        time.sleep(2)
+        assert not gone(one.pid)
+        eventually(lambda: gone(one.pid), 3)
+
+
+def test_a_child_that_was_stopped_beyond_its_lease_ends_when_it_is_continued(tmp_path: Path) -> None:
+    with child(tmp_path, "wait", seconds=1.5) as one:
+        os.kill(one.pid, signal.SIGSTOP)
+        time.sleep(2)
+        os.kill(one.pid, signal.SIGCONT)
+        eventually(lambda: gone(one.pid), 1)
+        assert one.status == FENCED
+        assert one.reports(0) == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_signals_that_are_meant_for_the_worker_leave_the_child_alone(tmp_path: Path, sent: int) -> None:
+    with child(tmp_path, "wait") as one:
+        os.kill(one.pid, sent)
+        time.sleep(0.3)
+        assert not gone(one.pid)
+        one.tell(Stop(save=True))
+        assert hear(one)[-1] == Stopped()
+        eventually(lambda: one.reports(0.1) == [] and one.ended)
+        assert one.status == 0
+
+
+def test_a_stop_that_comes_with_the_assignment_is_heard(tmp_path: Path) -> None:
+    with Child(environment(CPU, 1), "stub_jobs") as one:
+        one.tell(assignment(tmp_path, "wait"))
+        one.tell(Stop(save=False))
+        eventually(lambda: Stopped() in one.reports(0.1))
+
+
+def test_leaving_a_child_kills_it(tmp_path: Path) -> None:
+    with child(tmp_path, "sleep") as one:
+        pid = one.pid
+    assert gone(pid)
+    assert one.status == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ChecksumMismatch("bytes"), CheckpointCorrupt.code),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), OutOfMemory.code),
+        (OSError(28, "full"), StorageFull.code),
+        (OSError(5, "io"), "internal"),
+        (ValueError("x"), "internal"),
+    ],
+)
+def test_every_exception_has_a_failure_code(error: Exception, code: str) -> None:
+    assert failure(error).code == code
+    assert isinstance(failure(error), Failed)
