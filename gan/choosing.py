@@ -51,7 +51,7 @@ POINTS = Regime(0, 0.1, 5e-4, 0.05, 5_000_000, 10_000_000, "points: many cheap s
 # γ: published 0.05 (32²), 2 (64²), 150 (256²); a tenfold larger one is safe and a smaller one collapses, so 32² gets
 # ten times the figure of its much larger network, and 128² lies between its neighbours on a logarithmic scale.
 IMAGE_REGIMES = (
-    Regime(16, 1.0, 1e-3, 0.05, 200_000, 2_000_000, "images up to 16 pixels: small networks bear a high rate"),
+    Regime(16, 1.0, 2e-3, 0.05, 200_000, 2_000_000, "images up to 16 pixels: small networks bear a high rate"),
     Regime(32, 0.5, 2e-4, 0.25, 200_000, 5_000_000, "images up to 32 pixels"),
     Regime(64, 2.0, 2e-4, 0.25, 100_000, 5_000_000, "images up to 64 pixels: the published γ of FFHQ-64"),
     Regime(128, 17.0, 2e-4, 0.25, 50_000, 5_000_000, "images up to 128 pixels: a γ between those of 64² and 256²"),
@@ -297,6 +297,6 @@ def _clock_reasons(request: TrainRequest) -> dict[str, str]:
     """Reasons of the cadences that stay None: they change nothing that is learned, so the clock may decide."""
     reasons = {
         "checkpoint_every": "by the clock: after 5 seconds, then every 30, so that a crash costs little",
-        "preview_every": "by the clock: about fifty over the job",
+        "preview_every": "about fifty over the job, at most one every two seconds",
     }
     return {field: reason for field, reason in reasons.items() if getattr(request, field) is None}

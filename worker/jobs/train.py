@@ -36,7 +36,8 @@ FIRST_CHECKPOINT = 5.0
 CHECKPOINT_SECONDS = 30.0
 """Where no interval in images is asked for: the first checkpoint after 5 s, so that there is something to sample."""
 PREVIEWS = 50
-"""Previews over a job's budget, where no interval in images is asked for."""
+PREVIEW_SECONDS = 2.0
+"""Where no interval in images is asked for: previews over a job's budget, and the least time between two."""
 PROGRESS_SECONDS = 0.5
 
 
@@ -211,7 +212,7 @@ class Due:
         self._last_progress = 0.0
         self._images = dict.fromkeys(("preview", "checkpoint"), state.counters.images)
         self._next_checkpoint = time.monotonic() + FIRST_CHECKPOINT
-        self._previews = self._preview_number()
+        self._previews, self._next_preview = self._preview_number(), 0.0
 
     def progress(self) -> bool:
         """Twice a second."""
@@ -222,12 +223,14 @@ class Due:
         return True
 
     def preview(self) -> bool:
-        """Every `preview_every` images, or `PREVIEWS` times over the budget."""
+        """Every `preview_every` images; else `PREVIEWS` times over the budget, but no two within `PREVIEW_SECONDS`."""
         if self.spec.preview_every is not None:
             return self._crossed("preview", self.spec.preview_every)
-        number = self._preview_number()
-        due, self._previews = number > self._previews, number
-        return due
+        number, now = self._preview_number(), time.monotonic()
+        if number <= self._previews or now < self._next_preview:
+            return False
+        self._previews, self._next_preview = number, now + PREVIEW_SECONDS
+        return True
 
     def checkpoint(self) -> bool:
         """Every `checkpoint_every` images, or by the clock."""

@@ -1,0 +1,51 @@
+"""What the objectives learn, on worlds small enough to know the answer."""
+
+import numpy as np
+import pytest
+import torch
+from training_kit import Workshop, branches
+
+from gan.checkpoint import load_generator
+from worker.protocol import Metrics, SavedCheckpoint
+
+
+def test_one_input_has_two_outputs_and_a_regression_gives_their_mean(workshop: Workshop) -> None:
+    """y = ±(½ + x²): x and z in, a distribution of y out. Both branches, in equal shares, at every x."""
+    y, x = branches(4000)
+    workshop.pack("branches", y, x)
+    spec = workshop.spec("branches", images=250_000, network={"width": 64})
+    saved = workshop.train("branches", spec).of(SavedCheckpoint)[-1]
+    loaded = load_generator(workshop.root / saved.path)
+    rng = torch.Generator().manual_seed(0)
+    for at in (-0.8, -0.3, 0.0, 0.5, 0.9):
+        z = torch.randn(500, spec.network.latent_dim, generator=rng)
+        made = (loaded.module(z, torch.full((500, 1), at)) * loaded.std + loaded.mean).numpy()
+        truth = 0.5 + at**2
+        upper = made > 0
+        assert 0.3 < upper.mean() < 0.7, at
+        assert np.median(made[upper]) == pytest.approx(truth, abs=0.12), at
+        assert np.median(made[~upper]) == pytest.approx(-truth, abs=0.12), at
+        # the mean of what is generated, which is all that a least-squares regression could say, is neither branch
+        nearest = np.minimum(abs(made - truth), abs(made + truth))
+        assert abs(made.mean()) < 0.25 * truth
+        assert np.median(nearest) < 0.12
+    features = np.hstack([x**k for k in range(6)])
+    regression = features @ np.linalg.lstsq(features, y, rcond=None)[0]
+    assert np.abs(regression).max() < 0.15
+    assert np.abs(y).min() >= 0.5
+
+
+def test_the_jensen_shannon_estimate_saturates_on_disjoint_supports_and_the_wasserstein_one_does_not(
+    workshop: Workshop,
+) -> None:
+    """Data far from where the generator begins, and a generator that hardly moves: JS sits at log 2."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(2000, 2)) * 0.05 + np.array([[1.0, 0.0], [-1.0, 0.0]])[rng.integers(0, 2, 2000)]
+    workshop.pack("apart", data.astype(np.float32))
+    frozen = {"images": 60_000, "network": {"width": 32}, "learning_rate": 1e-3}
+    spec = workshop.spec("apart", recipe="dcgan", **frozen)
+    slow = spec.model_copy(update={"critic_steps": 40})
+    reports = workshop.train("apart", slow).of(Metrics)
+    assert max(r.values["js_estimate"] for r in reports) > 0.66
+    assert all(0 <= r.values["js_estimate"] <= np.log(2) for r in reports)
+    assert reports[-1].values["wasserstein_estimate"] > 0

@@ -1,0 +1,219 @@
+"""The training job, run in this process on small data: every recipe, exact resume, reports, files, failures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from training_kit import RecordingLine, Workshop
+
+from gan.checkpoint import load_discriminator, load_generator
+from gan.errors import DatasetMissing, Diverged
+from gan.recipes import RECIPES
+from gan.spec import TrainingSpec
+from worker.jobs import train
+from worker.protocol import Done, Metrics, Note, Preview, Progress, SavedCheckpoint, Started, Stop, Stopped
+
+SMALL = {"width": 8, "latent_dim": 6}
+EVERY_REPORT = {
+    "loss_discriminator", "loss_generator", "penalty", "logit_real", "logit_fake", "value", "value_train",
+    "js_estimate", "js_estimate_train", "critic_gap", "critic_gap_train", "wasserstein_estimate",
+    "wasserstein_estimate_train", "lipschitz_estimate", "lipschitz_estimate_train", "gradient_norm_discriminator",
+    "gradient_norm_generator", "learning_rate", "images_per_second",
+}  # fmt: skip
+
+
+def short(stocked: Workshop, dataset: str, recipe: str, **request: object) -> TrainingSpec:
+    """Twelve rounds of a small network."""
+    rounds = {"images": 12 * 16 * RECIPES[recipe].critic_steps, "batch_size": 16, "network": SMALL}
+    return stocked.spec(dataset, **(rounds | {"recipe": recipe} | request))
+
+
+@pytest.mark.parametrize("dataset", ["images", "points", "branches"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_job_stopped_between_reports_ends_with_the_same_tensors_and_the_same_series(
+    stocked: Workshop, recipe: str, dataset: str
+) -> None:
+    spec = short(stocked, dataset, recipe).model_copy(update={"report_every": 3 * 16 * RECIPES[recipe].critic_steps})
+    whole = stocked.train(dataset, spec, job="whole")
+    # a stop in the middle of a round and of a report's means: five critic updates after the second report
+    updates = Updates(spec, after=5)
+    first = stocked.train(dataset, spec, job="parts", line=updates)
+    saved = first.of(SavedCheckpoint)
+    assert first.of(Stopped)
+    assert 0 < saved[-1].images < spec.images
+    second = stocked.train(dataset, spec, job="parts", epoch=2, resume=saved[::-1])
+    assert [n.type for n in second.of(Note)][:1] == ["job.resumed"]
+    expected, found = (load_file(stocked.root / x.of(SavedCheckpoint)[-1].state_path) for x in (whole, second))
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert whole.series() == first.series() | second.series()
+
+
+class Updates(RecordingLine):
+    """Orders a stop when it has been looked at `after` times since the first report: at any update, not at a report."""
+
+    def __init__(self, spec: TrainingSpec, after: int) -> None:
+        super().__init__()
+        self._left = after
+
+    @property
+    def stop(self) -> Stop | None:  # type: ignore[override]
+        if self.of(Metrics):
+            self._left -= 1
+        return Stop(save=True) if self._left < 0 else None
+
+    @stop.setter
+    def stop(self, value: Stop | None) -> None:
+        assert value is None
+
+
+@pytest.mark.parametrize("dataset", ["images", "points"])
+def test_a_job_tells_its_device_progress_series_preview_checkpoint_and_end(stocked: Workshop, dataset: str) -> None:
+    line = stocked.train(dataset, short(stocked, dataset, "r3gan"))
+    assert line.of(Started) == [Started(device="cpu")]
+    assert line.of(Done) == [Done(ended_by="images")]
+    last = line.of(Progress)[-1]
+    assert (last.images, last.total_images, last.percent) == (192, 192, 100.0)
+    assert all(set(m.values) == EVERY_REPORT for m in line.of(Metrics)[1:])
+    (preview, *_), (checkpoint, *_) = line.of(Preview), line.of(SavedCheckpoint)
+    assert (stocked.root / preview.path).read_bytes().startswith(b"\x89PNG")
+    for path, size in [(checkpoint.path, checkpoint.bytes), (checkpoint.state_path, checkpoint.state_bytes)]:
+        assert (stocked.root / path).stat().st_size == size
+
+
+def test_a_checkpoint_holds_what_serving_needs(stocked: Workshop) -> None:
+    for dataset, recipe in [("images", "sngan"), ("points", "dcgan"), ("branches", "r3gan")]:
+        spec = short(stocked, dataset, recipe)
+        saved = stocked.train(dataset, spec, job=dataset).of(SavedCheckpoint)[-1]
+        loaded = load_generator(stocked.root / saved.path, saved.sha256)
+        assert loaded.header.network == spec.network
+        assert loaded.header.images == saved.images
+        assert (loaded.mean is None) == (dataset == "images")
+        assert (loaded.conditions is not None) == (dataset == "branches")
+        if dataset == "images":
+            assert loaded.header.classes == ("dark", "bright")
+            assert sum(loaded.header.class_counts) == 630
+        assert load_discriminator(stocked.root / saved.path)
+
+
+def test_checkpoints_and_previews_come_at_the_intervals_asked_for(stocked: Workshop) -> None:
+    line = stocked.train("points", short(stocked, "points", "dcgan", checkpoint_every=64, preview_every=48))
+    assert [c.images for c in line.of(SavedCheckpoint)] == [64, 128, 192, 192]
+    assert [p.images for p in line.of(Preview)] == [48, 96, 144, 192, 192]
+
+
+def test_a_time_budget_ends_the_job_by_time(stocked: Workshop) -> None:
+    line = stocked.train("points", stocked.spec("points", max_seconds=0.5, network=SMALL))
+    assert line.of(Done) == [Done(ended_by="time")]
+    assert line.of(Progress)[-1].percent == 100.0
+    assert line.of(Progress)[-1].total_images is None
+
+
+def test_a_cancelled_job_saves_nothing_and_says_so(stocked: Workshop) -> None:
+    line = RecordingLine()
+    line.halt(Stop(save=False))
+    stocked.train("points", short(stocked, "points", "dcgan"), line=line)
+    assert line.of(Stopped)
+    assert not line.of(SavedCheckpoint)
+
+
+def test_a_damaged_state_is_passed_over_for_the_one_before_and_told(stocked: Workshop) -> None:
+    spec = short(stocked, "points", "dcgan", checkpoint_every=64)
+    first = stocked.train("points", spec).of(SavedCheckpoint)
+    older, newer = first[0], first[1]
+    path = stocked.root / newer.state_path
+    path.write_bytes(path.read_bytes()[:-1])
+    line = stocked.train("points", spec, job="again", resume=[newer, older])
+    notes = [(n.type, n.data["checkpoint"]) for n in line.of(Note)]
+    assert notes[:2] == [("checkpoint.skipped", newer.id), ("job.resumed", older.id)]
+    final, again = (load_file(stocked.root / c.state_path) for c in (first[-1], line.of(SavedCheckpoint)[-1]))
+    assert all(torch.equal(final[name], again[name]) for name in final)
+
+
+def test_a_rate_that_explodes_ends_as_diverged_and_the_last_good_checkpoint_stays(stocked: Workshop) -> None:
+    calm = short(stocked, "points", "wgan-gp", images=16 * 5 * 4)
+    good = stocked.train("points", calm).of(SavedCheckpoint)
+    wild = calm.model_copy(update={"learning_rate": 1e18, "images": 16 * 5 * 40})
+    line = RecordingLine()
+    with pytest.raises(Diverged) as ended:
+        stocked.train("points", wild, line=line, epoch=2, resume=good)
+    assert ended.value.param == "learning_rate"
+    assert not line.of(SavedCheckpoint)
+    generator = load_generator(stocked.root / good[-1].path, good[-1].sha256)
+    assert all(t.isfinite().all() for t in generator.module.state_dict().values())
+
+
+def test_weights_that_are_no_numbers_are_never_saved(stocked: Workshop) -> None:
+    job = train.TrainingJob(assignment_of(stocked), RecordingLine())  # type: ignore[arg-type]
+    next(job.state.players.generator.parameters()).data[0] = float("nan")
+    with pytest.raises(Diverged):
+        job._checkpoint()
+    assert not list(stocked.root.glob("checkpoints/**/*"))
+
+
+def assignment_of(stocked: Workshop):
+    from worker.protocol import Assignment
+
+    spec = short(stocked, "points", "dcgan")
+    return Assignment(
+        job="job_1", epoch=1, type="train", spec=spec.model_dump(mode="json"), storage=str(stocked.root), device="cpu",
+        threads=1, deadline=1e18, model="mdl_1", dataset={"id": "ds", "digest": "points", "path": "datasets/points"},
+    )  # fmt: skip
+
+
+def test_data_that_is_gone_ends_as_dataset_missing(stocked: Workshop) -> None:
+    spec = short(stocked, "points", "dcgan")
+    Path(stocked.root / "datasets" / "points" / "data.npy").unlink()
+    with pytest.raises(DatasetMissing):
+        stocked.train("points", spec)
+
+
+def test_too_few_held_out_rows_give_no_estimate_and_a_reason(workshop: Workshop) -> None:
+    workshop.pack("few", np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32))
+    line = workshop.train("few", workshop.spec("few", images=64, batch_size=16, network=SMALL))
+    assert "64" in next(n for n in line.of(Note) if n.type == "estimates.missing").data["reason"]
+    values = line.of(Metrics)[-1].values
+    assert values["js_estimate"] is None
+    assert values["js_estimate_train"] is not None
+
+
+def test_looking_at_the_players_does_not_change_what_they_become(stocked: Workshop) -> None:
+    """Batch norm's and spectral normalisation's buffers move in every forward; a report must not move them."""
+    ends = []
+    for report_every in (16, 10**6):
+        for recipe in ("dcgan", "sngan"):
+            spec = short(stocked, "images", recipe).model_copy(update={"report_every": report_every})
+            saved = stocked.train("images", spec, job=f"{recipe}{report_every}").of(SavedCheckpoint)[-1]
+            ends.append(load_file(stocked.root / saved.path))
+    for often, never in zip(ends[:2], ends[2:], strict=True):
+        assert all(torch.equal(often[name], never[name]) for name in often)
+
+
+@pytest.mark.parametrize("override", [
+    {"loss": "hinge"}, {"lipschitz": "weight_clipping", "clip": 0.1}, {"lipschitz": "gradient_penalty"},
+    {"lipschitz": "spectral_norm"}, {"r1": 0.3, "r2": 0.0}, {"critic_steps": 3}, {"optimizer": "rmsprop"},
+    {"betas": (0.1, 0.5)}, {"ema_halflife": 100.0}, {"conditional": False}, {"shared_batch": True}, {"holdout": 0.0},
+    {"network": {"architecture": "dcgan", "width": 4, "latent_dim": 3, "latent_distribution": "uniform"}},
+], ids=lambda o: next(iter(o)) + str(next(iter(o.values()))))  # fmt: skip
+def test_every_override_trains(stocked: Workshop, override: dict[str, object]) -> None:
+    spec = short(stocked, "images", "r3gan", images=64, **override)
+    line = stocked.train("images", spec)
+    assert line.of(Done)
+    assert all(np.isfinite(v) for m in line.of(Metrics) for v in m.values.values() if v is not None)
+
+
+@pytest.mark.parametrize("override", [
+    {"loss": "hinge"}, {"lipschitz": "spectral_norm"}, {"r1": 5.0}, {"critic_steps": 2}, {"optimizer": "rmsprop"},
+    {"betas": (0.4, 0.9)}, {"learning_rate": 1e-5}, {"shared_batch": True}, {"conditional": False},
+    {"ema_halflife": 0.0}, {"seed": 1}, {"batch_size": 8}, {"holdout": 0.3},
+], ids=str)  # fmt: skip
+def test_every_override_changes_what_is_learned(stocked: Workshop, override: dict[str, object]) -> None:
+    generators = []
+    for number, change in enumerate([{}, override]):
+        spec = short(stocked, "images", "r3gan", images=128, **change)
+        saved = stocked.train("images", spec, job=str(number)).of(SavedCheckpoint)[-1]
+        generators.append(load_generator(stocked.root / saved.path).module.state_dict())
+    plain, changed = generators
+    assert plain.keys() != changed.keys() or any(not torch.equal(plain[name], changed[name]) for name in plain)
