@@ -218,7 +218,7 @@ def port_to_listen(host: str, port: int) -> int:
         with socket.create_server((host, port), family=family) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         raise StackError(f"cannot listen at {address(host, port)}: {reason}; give another --port or --host") from error
 
 

@@ -1,1 +1,35 @@
-"""Makes this folder importable, so that all tests share `seeded`."""
+"""What all tests share: this folder is importable (`seeded`, `running`), and `stack` is a running Ganymede."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One embedded stack for the whole session: real HTTP, real files, real processes. Tests use names of their own."""
+    folder = tmp_path_factory.mktemp("stack")
+    (folder / "import").mkdir()
+    with running_stack(folder / "data", GANYMEDE_IMPORT_DIR=str(folder / "import")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def digits_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """scikit-learn's 1,797 handwritten digits as PNGs in class folders, zipped."""
+    from ganymede.demo import pack_digits
+
+    return pack_digits(tmp_path_factory.mktemp("digits") / "digits.zip")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failed test that used a stack shows the end of its logs."""
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Stack):
+                report.sections.append(("the stack's logs", value.logs()))
+    return report
