@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from gan.errors import GanymedeError
 from ledger.database import Ledger
 from ledger.lifeline import end_with_parent
-from ledger.settings import Settings
+from ledger.settings import PREFIX, Settings
 from service.app import create_app
 
-GRACE_SECONDS = 5
+GRACE_SECONDS = 4
 """How long requests in flight may go on once the service ends; long polls are answered at once."""
 
 
@@ -53,9 +53,16 @@ def main(given: list[str] | None = None) -> int:
         settings = Settings()
         check(settings)
     except (GanymedeError, ValidationError, ValueError, OSError) as error:
-        sys.stderr.write(f"ganymede service: {error}\n")
+        sys.stderr.write(f"ganymede service: {in_one_line(error)}\n")
         return 1
     return serve(settings, arguments)
+
+
+def in_one_line(error: Exception) -> str:
+    """What is wrong, on one line; a bad setting by the name of its environment variable."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{PREFIX}{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
+    return " ".join(str(error).split())
 
 
 def check(settings: Settings) -> None:

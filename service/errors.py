@@ -131,7 +131,7 @@ async def http_to_problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:
-    """An exception that nobody foresaw: 500 without its text. The server then logs the trace and closes the connection."""
+    """An exception that nobody foresaw: 500 without its text. The server logs the trace, then hangs up."""
     request_id = getattr(request.state, "request_id", "")
     logger.error("%s %s failed (%s): %s", request.method, request.url.path, request_id, type(error).__name__)
     headers = {"X-Request-Id": request_id, "X-Content-Type-Options": "nosniff", "Connection": "close"}

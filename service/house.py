@@ -1,6 +1,7 @@
 """All that a running service holds, in one place: routes are given it, and nothing else is global."""
 
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ ENDPOINT_THREADS: Final = 12
 POLL_THREADS: Final = 4
 PROBE_THREADS: Final = 2
 """Threads for plain endpoints, for long polls and for probes: together fewer than the ledger has connections."""
+
+ENGINE_SECONDS: Final = 3.0
+"""How long the end waits for the engine, which may be in the middle of loading torch; the process then ends anyway."""
 
 FULL_RETRY_AFTER: Final = 30
 """Seconds after which a full queue may be tried again."""
@@ -85,7 +89,7 @@ Inside = Annotated[House, Depends(inside)]
 
 
 async def loaded_now(house: Inside) -> frozenset[str]:
-    """The dependency that gives a route the ids of checkpoints in memory; asked in the event loop, which changes them."""
+    """The dependency that gives a route the ids of checkpoints in memory; asked in the loop, which changes them."""
     return house.engine.loaded()
 
 
@@ -105,8 +109,15 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         yield house
     finally:
         await house.watcher.stop()
-        await to_thread.run_sync(house.engine.close)
+        await to_thread.run_sync(closed_within, house.engine, ENGINE_SECONDS)
         ledger.close()
+
+
+def closed_within(engine: Engine, seconds: float) -> None:
+    """Close the engine, but do not wait longer than this for it."""
+    closing = threading.Thread(target=engine.close, name="closing", daemon=True)
+    closing.start()
+    closing.join(seconds)
 
 
 def furnished(settings: Settings, ledger: Ledger, storage: Storage) -> House:

@@ -4,12 +4,14 @@ The document is also what is believed about query parameters: one that it does n
 """
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from gan.spec import DatasetRequest
 from service.errors import PROBLEM_TYPE
 from service.schemas import FieldError, Problem
 
@@ -29,6 +31,14 @@ CAUSES: Final[dict[int, str]] = {
 """What a status means here."""
 
 
+UNROUTED: Final[list[tuple[type[BaseModel], Literal["validation", "serialization"]]]] = [
+    (Problem, "serialization"),
+    (FieldError, "serialization"),
+    (DatasetRequest, "validation"),
+]
+"""Models that errors answer with, or that a route reads for itself."""
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: these errors, 422 and 503, and that whatever else goes wrong looks the same."""
     documented: dict[int | str, dict[str, Any]] = {"default": answer(500, "Any other error.")}
@@ -46,14 +56,12 @@ def answer(status: int, description: str) -> dict[str, Any]:
 
 
 class Application(FastAPI):
-    """FastAPI, whose document also holds the models that only errors use."""
+    """FastAPI, whose document also holds the models that no route's signature names."""
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document; made once."""
         document = super().openapi()
-        _, definitions = models_json_schema(
-            [(Problem, "serialization"), (FieldError, "serialization")], ref_template=COMPONENTS
-        )
+        _, definitions = models_json_schema(UNROUTED, ref_template=COMPONENTS)
         document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
         return document
 

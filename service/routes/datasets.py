@@ -15,7 +15,7 @@ from gan.spec import DatasetRequest, Name, Words
 from ledger import records
 from service.headers import Cursor, Limit, Named, Order, Wait, applied
 from service.house import House, Inside
-from service.openapi import problems
+from service.openapi import COMPONENTS, problems
 from service.parsing import JSON, media_type, parsed, validated
 from service.schemas import Dataset, List
 from service.uploads import receive
@@ -59,7 +59,7 @@ BODIES: dict[str, Any] = {
                 },
             },
             JSON: {
-                "schema": DatasetRequest.model_json_schema(),
+                "schema": {"$ref": COMPONENTS.format(model="DatasetRequest")},
                 "example": {"name": "faces", "source": {"path": "faces/2026"}},
             },
         },

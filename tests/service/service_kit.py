@@ -15,7 +15,7 @@ import uvicorn
 from PIL import Image
 
 from gan.spec import DatasetFacts, ImageShape, PointShape
-from ledger.database import Ledger
+from ledger.database import Ledger, mint
 from ledger.datasets import Datasets
 from ledger.jobs import Jobs
 from ledger.models import Models
@@ -113,7 +113,7 @@ class Running:
     def checkpoint(self, job: Job, images: int) -> Saved:
         """Publish a checkpoint whose files hold a few bytes."""
         assert job.model_id is not None
-        id = f"ckpt_{images:024x}"
+        id = mint("ckpt")
         where = f"checkpoints/{job.model_id}"
         for part in ("model", "state"):
             self.storage.write_bytes(f"{where}/{id}.{part}.safetensors", f"{part} {images}".encode())

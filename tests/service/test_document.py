@@ -1,0 +1,96 @@
+"""The OpenAPI document is complete: every route says what it takes, what it answers, and how it fails."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from service_kit import Running, settings_in
+
+from service.app import create_app
+from service.openapi import Application
+
+METHODS = {"get", "put", "post", "delete", "patch"}
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    app = create_app(settings_in(tmp_path_factory.mktemp("data")))
+    assert isinstance(app, Application)
+    return app.openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in METHODS & set(item):
+            yield f"{method.upper()} {path}", item[method]
+
+
+def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def test_every_route_has_a_summary_a_description_a_tag_and_an_id_of_its_own(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, operation in operations(document)]
+    assert len(ids) == len(set(ids)) > 15
+    for name, operation in operations(document):
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["tags"], name
+
+
+def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        answers = operation["responses"]
+        errors = {status for status in answers if not status.startswith(("2", "3"))}
+        assert {"422", "503", "default"} <= errors, name
+        if "{" in name:
+            assert "404" in errors, name
+        for status in errors - ({"503"} if name == "GET /readyz" else set()):
+            content = answers[status]["content"]
+            assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}, name
+    assert {"detail", "code", "param", "errors"} <= set(document["components"]["schemas"]["Problem"]["properties"])
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+            if kind != "multipart/form-data":
+                assert "example" in content or "examples" in content, f"{name} {kind}"
+
+
+def test_every_json_answer_is_a_model_with_an_example(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            content = answer.get("content", {}).get("application/json")
+            if content is None or not status.startswith("2"):
+                continue
+            schema = resolved(document, content.get("schema", {}))
+            assert schema.get("properties") or "example" in content or "examples" in content, f"{name} {status}"
+
+
+def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
+    def references(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            yield from [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+            for inner in value.values():
+                yield from references(inner)
+        if isinstance(value, list):
+            for inner in value:
+                yield from references(inner)
+
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= known
+
+
+@pytest.mark.parametrize("example", ["short", "budget"])
+def test_the_examples_of_a_training_are_accepted(service: Running, document: dict[str, Any], example: str) -> None:
+    service.images(f"digits-{example}")
+    examples = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    body = examples[example]["value"] | {"dataset": f"digits-{example}"}
+    assert service.http.post("/v1/jobs", json=body).status_code == 202
+
+
+def test_the_document_and_its_page_are_served(service: Running) -> None:
+    assert service.http.get("/openapi.json").json()["info"]["title"] == "Ganymede"
+    assert service.http.get("/docs").headers["content-type"].startswith("text/html")

@@ -1,0 +1,66 @@
+"""Models and checkpoints over HTTP."""
+
+from collections.abc import Callable
+from typing import Any
+
+from service_kit import Running
+
+Check = Callable[..., dict[str, Any]]
+
+
+def test_a_model_lists_its_checkpoints_newest_first_by_name_and_by_id(service: Running) -> None:
+    job = service.running("shelf")
+    for images in (10, 20):
+        service.checkpoint(job, images)
+    model = service.http.get("/v1/models/shelf").json()
+    assert service.http.get(f"/v1/models/{model['id']}").json() == model
+    assert (model["object"], model["name"], model["recipe"]) == ("model", "shelf", "r3gan")
+    assert (model["dataset"], model["classes"]) == ("images", ["cat", "dog"])
+    assert model["latent_dim"] == model["network"]["latent_dim"]
+    assert model["loaded"] is False
+    assert [one["images"] for one in model["checkpoints"]] == [20, 10]
+    newest = model["checkpoints"][0]
+    assert {"id", "images", "created_at", "bytes", "sha256", "metrics", "pinned"} <= set(newest)
+
+
+def test_models_are_listed_in_pages(service: Running) -> None:
+    for index in range(3):
+        service.queued(f"row-{index}")
+    page = service.http.get("/v1/models?limit=2").json()
+    assert [model["name"] for model in page["data"]] == ["row-2", "row-1"]
+    assert page["has_more"] is True
+    rest = service.http.get("/v1/models", params={"after": page["last_id"], "limit": 1}).json()
+    assert [model["name"] for model in rest["data"]] == ["row-0"]
+
+
+def test_a_checkpoint_is_downloaded_by_id_or_by_its_images(service: Running, is_problem: Check) -> None:
+    job = service.running("files")
+    saved = service.checkpoint(job, 30)
+    url = service.http.get("/v1/models/files").json()["checkpoints"][0]["url"]
+    answer = service.http.get(url)
+    assert answer.content == b"model 30"
+    assert answer.headers["content-type"] == "application/x-safetensors"
+    assert 'filename="files-30.safetensors"' in answer.headers["content-disposition"]
+    assert answer.headers["etag"] == f'"{saved.sha256}"'
+    assert service.http.get("/v1/models/files/checkpoints/30/download").content == b"model 30"
+    is_problem(service.http.get("/v1/models/files/checkpoints/31/download"), 404, "not_found")
+    is_problem(service.http.get("/v1/models/nobody/checkpoints/30/download"), 404, "not_found")
+    service.running("other")
+    is_problem(service.http.get(f"/v1/models/other/checkpoints/{saved.id}/download"), 409, "conflict")
+    service.storage.remove(saved.path)
+    is_problem(service.http.get(url), 404, "not_found")
+
+
+def test_a_model_is_deleted_with_its_files_once_no_job_works_on_it(service: Running, is_problem: Check) -> None:
+    job = service.running("finished")
+    saved = service.checkpoint(job, 40)
+    is_problem(service.http.delete("/v1/models/finished"), 409, "conflict")
+    service.jobs.finish(job.id, job.epoch, "succeeded", ended_by="images")
+    assert service.http.delete("/v1/models/finished").status_code == 204
+    assert not service.storage.path(saved.path).exists()
+    is_problem(service.http.get("/v1/models/finished"), 404, "not_found")
+    assert service.http.get(f"/v1/jobs/{job.id}").json()["status"] == "succeeded"
+
+
+def test_uploading_a_model_is_not_built_yet(service: Running, is_problem: Check) -> None:
+    is_problem(service.http.post("/v1/models", files={"file": ("m.safetensors", b"x")}), 405, "method_not_allowed")

@@ -1,0 +1,139 @@
+"""The service as a process: it starts or says in one line why not, and it ends in time."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from service_kit import settings_in
+
+from ledger.database import Ledger
+from ledger.datasets import Datasets
+from service.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GANYMEDE_")}
+    return kept | {"GANYMEDE_DATA": str(folder), "GANYMEDE_SERVICE_DEVICE": "cpu", **more}
+
+
+def command(port: int, *more: str) -> list[str]:
+    return [sys.executable, "-m", "service", "--port", str(port), *more]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def refused(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, **more: str) -> str:
+    """What the service says on stderr when it will not start."""
+    for name, value in environment(folder, **more).items():
+        monkeypatch.setenv(name, value)
+    assert main(["--port", "0"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def migrated(folder: Path) -> Ledger:
+    ledger = Ledger(settings_in(folder).database_url)
+    ledger.migrate()
+    return ledger
+
+
+@contextmanager
+def process(folder: Path, *more: str, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A service that answers `/readyz`, and its address; killed if it is still there in the end."""
+    migrated(folder).close()
+    port = free_port()
+    child = subprocess.Popen(command(port, *more), env=environment(folder), cwd=ROOT, **options)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(url):
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield child, url
+    finally:
+        child.kill()
+        child.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_without_a_ledger_it_says_what_to_run(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        command(0), check=False, env=environment(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1
+    assert "ganymede migrate" in ended.stderr
+
+
+def test_a_ledger_of_another_version_is_refused(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    migrated(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'zzzz'")
+    said = refused(tmp_path, capsys, monkeypatch)
+    assert "zzzz" in said
+    assert "ganymede migrate" in said
+
+
+def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    assert "database cannot be reached" in refused(tmp_path, capsys, monkeypatch, GANYMEDE_DATABASE_URL=url)
+
+
+@pytest.mark.parametrize(("name", "value"), [("MAX_JSON_BYTES", "lots"), ("DATABASE_URL", "mysql://x")])
+def test_a_setting_that_makes_no_sense_is_named(
+    tmp_path: Path, capsys: Any, monkeypatch: Any, name: str, value: str
+) -> None:
+    assert f"GANYMEDE_{name}" in refused(tmp_path, capsys, monkeypatch, **{f"GANYMEDE_{name}": value})
+
+
+def test_a_signal_ends_it_in_order_although_somebody_waits(tmp_path: Path) -> None:
+    with process(tmp_path) as (child, url):
+        ledger = Ledger(settings_in(tmp_path).database_url)
+        job = Datasets(ledger).create("d", {"kind": "upload", "path": "uploads/x/upload.zip"}).job_id
+        ledger.close()
+        found: list[httpx.Response] = []
+        wait = {"Prefer": "wait=60"}
+        poll = threading.Thread(
+            target=lambda: found.append(httpx.get(f"{url}/v1/jobs/{job}", headers=wait, timeout=70))
+        )
+        poll.start()
+        time.sleep(0.5)
+        began = time.monotonic()
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 0
+        assert time.monotonic() - began < 8
+        poll.join(5)
+        assert found[0].status_code == 200
+        assert found[0].json()["status"] == "queued"
+
+
+def test_it_ends_when_its_stdin_closes(tmp_path: Path) -> None:
+    with process(tmp_path, "--until-stdin-closes", stdin=subprocess.PIPE) as (child, _):
+        assert child.stdin is not None
+        child.stdin.close()
+        assert child.wait(10) == 0
