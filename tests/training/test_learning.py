@@ -29,9 +29,9 @@ def test_one_input_has_two_outputs_and_a_regression_gives_their_mean(workshop: W
         nearest = np.minimum(abs(made - truth), abs(made + truth))
         assert abs(made.mean()) < 0.25 * truth
         assert np.median(nearest) < 0.12
-    features = np.hstack([x**k for k in range(6)])
+    features = np.hstack([x**k for k in range(4)])
     regression = features @ np.linalg.lstsq(features, y, rcond=None)[0]
-    assert np.abs(regression).max() < 0.15
+    assert np.abs(regression).mean() < 0.1
     assert np.abs(y).min() >= 0.5
 
 
