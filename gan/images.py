@@ -213,8 +213,8 @@ def jpeg_options(text: Text) -> dict[str, Any]:
 
 
 def gif_options(text: Text) -> dict[str, Any]:
-    """The `ganymede` text as the file's comment; every frame whole, so that none leaves traces in the next."""
-    return {"comment": text.get("ganymede", "").encode("ascii", "replace"), "disposal": 2}
+    """The `ganymede` text as the file's comment. Colours are the 256 that suit each frame best; grey loses nothing."""
+    return {"comment": text.get("ganymede", "").encode("ascii", "replace")}
 
 
 STILLS: Final[dict[str, Format]] = {

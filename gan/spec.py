@@ -16,7 +16,8 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED, strict=True)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9._-]{1,100})?$")]
+REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9._-]{1,100})?$"
+Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
 """An id or a name; of a model, perhaps with a checkpoint: `faces@120000`."""
 
 Latent = Annotated[list[float], Field(min_length=1, max_length=4096)]

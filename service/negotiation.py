@@ -48,17 +48,18 @@ def weight(value: str) -> float:
     return min(max(q, 0.0), 1.0) if q == q else 1.0
 
 
-def negotiate(accept: str | None, offers: Sequence[str]) -> int:
+def negotiate(accept: str | None, offers: Sequence[str], what: str = "this") -> int:
     """Index of the offer that the caller likes best; of equals the first, which is the server's own choice.
 
     Each offer weighs what the range that describes it most closely says. No `Accept` accepts everything.
-    Raises NotAcceptable, which lists the offers.
+    Raises NotAcceptable, which says for `what` it cannot be served, and lists the offers.
     """
     wanted = ranges(accept) if accept and accept.strip() else [Range("*", "*", 1.0)]
     weights = [liking(offer, wanted) for offer in offers]
     best = max(weights, default=0.0)
     if best <= 0:
-        raise NotAcceptable(f"{accept} cannot be served here; what can: {', '.join(dict.fromkeys(offers))}")
+        offered = ", ".join(dict.fromkeys(offers)) or "nothing"
+        raise NotAcceptable(f"{accept or 'nothing'} cannot be served for {what}; what can: {offered}")
     return weights.index(best)
 
 

@@ -334,12 +334,14 @@ MOVING: Final = tuple(
     Offer(form.media_type, form.extension, "animation", IMAGE, only_image, animation(form))
     for form in ANIMATIONS.values()
 )
-ZIP: Final = (Offer(ZIP_TYPE, "zip", None, IMAGE, image_too, as_zip),)
+ZIP: Final = (Offer(ZIP_TYPE, "zip", None, IMAGE, only_image, as_zip),)
+ZIP_WITH_LATENTS: Final = (Offer(ZIP_TYPE, "zip", None, IMAGE, image_too, as_zip),)
+"""Behind JSON, which is the better choice where latents are asked for as well."""
 
 OFFERS: Final[dict[tuple[Subject, Kind], tuple[Offer, ...]]] = {
-    ("samples", "images"): (*stills("grid"), *ZIP, *numbers(LATENT)),
+    ("samples", "images"): (*stills("grid"), *ZIP, *numbers(LATENT), *ZIP_WITH_LATENTS),
     ("samples", "points"): (*numbers(IMAGE), *stills("grid")),
-    ("interpolation", "images"): (*stills("strip"), *MOVING, *ZIP, *numbers(LATENT)),
+    ("interpolation", "images"): (*stills("strip"), *MOVING, *ZIP, *numbers(LATENT), *ZIP_WITH_LATENTS),
     ("interpolation", "points"): (*numbers(IMAGE), *stills("strip"), *MOVING),
 }
 """What can be offered, the server's own choice first."""

@@ -12,7 +12,7 @@ from fastapi import Response
 from gan.errors import CheckpointCorrupt, InvalidRequest, LimitExceeded
 from gan.images import scaled
 from gan.plots import SIDE
-from gan.spec import ImageShape, InterpolationSpec, NetworkSpec, SampleSpec
+from gan.spec import ImageShape, InterpolationSpec, NetworkSpec, Returns, SampleSpec
 from ledger.records import Checkpoint, Model
 from ledger.settings import Settings
 from service.engine.batcher import Timing
@@ -83,10 +83,18 @@ def accepting(spec: Request, accept: list[str]) -> Choose:
     layout = None if alone else spec.layout
 
     def choose(network: NetworkSpec) -> Offer:
-        found = offers(subject, network.shape.kind, layout, asked(spec))
-        return found[negotiate(",".join(accept), [offer.media_type for offer in found])]
+        kind = network.shape.kind
+        found = offers(subject, kind, layout, asked(spec))
+        what = f"{subject} of {kind}" + wishes(layout, spec.returns)
+        return found[negotiate(",".join(accept), [offer.media_type for offer in found], what)]
 
     return choose
+
+
+def wishes(layout: str | None, returns: list[Returns] | None) -> str:
+    """The parts of a request that narrow what can be offered, in words."""
+    said = [f'layout "{layout}"'] * (layout is not None) + [f"return {returns}"] * (returns is not None)
+    return f" with {' and '.join(said)}" if said else ""
 
 
 def asked(spec: Request) -> Asked | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Path, Query, Response
 
 from gan.errors import InvalidRequest
-from gan.spec import MAX_SEED, SampleSpec
+from gan.spec import MAX_SEED, REFERENCE_PATTERN, SampleSpec
 from ledger.records import Checkpoint
 from service.headers import IfNoneMatch, matches
 from service.house import House, Inside
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/models", tags=["samples"])
 Reference = Annotated[
     str,
     Path(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,219}$",
+        pattern=REFERENCE_PATTERN,
         description="`faces` (its newest checkpoint), `faces@120000`, or a `ckpt_` id.",
         examples=["digits"],
     ),
