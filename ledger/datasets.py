@@ -3,14 +3,15 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gan.errors import Conflict, LostClaim, NotFound
 from ledger.database import Ledger, mint
-from ledger.jobs import add_job, live_job, page, succeed
+from ledger.jobs import add_job, live_job, succeed
 from ledger.mapping import dataset_record
+from ledger.queries import by_reference, page
 from ledger.records import Dataset, Packed, Page
 from ledger.tables import DatasetRow, JobRow
 
@@ -95,12 +96,9 @@ class Datasets:
 
 
 def _find(session: Session, reference: str, *, lock: bool = False) -> DatasetRow:
-    """By id or name; an id wins over a dataset that is named like it."""
-    wanted = select(DatasetRow).where(or_(DatasetRow.id == reference, DatasetRow.name == reference))
-    wanted = wanted.order_by((DatasetRow.id == reference).desc()).limit(1)
-    row = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+    row: DatasetRow | None = by_reference(session, DatasetRow, reference, lock=lock)
     if row is None:
-        raise NotFound(f"there is no dataset {reference}", param="dataset")
+        raise NotFound(f"there is no dataset {reference}")
     return row
 
 

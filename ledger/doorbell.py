@@ -33,6 +33,9 @@ FRESH_SECONDS = 3.0
 PATIENCE_SECONDS = 0.5
 """How long `broker_state` waits for a new answer."""
 
+FIRST_PATIENCE_SECONDS = 2.0
+"""How long it waits for the very first one: the client library must be loaded for it."""
+
 NEVER = float("-inf")
 POLLING_SECONDS = 0.1
 """How often the in-memory transport looks for messages."""
@@ -110,6 +113,7 @@ class Doorbell:
         self._thread: threading.Thread | None = None
         self._answered = threading.Condition()
         self._answer: tuple[float, bool] = (NEVER, False)
+        self._patience = FIRST_PATIENCE_SECONDS
 
     def ring(self, queue: str, job: str | None = None) -> None:
         """Say that there may be work. Returns at once, raises nothing; a bell that cannot be published is dropped."""
@@ -118,13 +122,14 @@ class Doorbell:
             self._put((queue, job))
 
     def broker_state(self) -> BrokerState:
-        """`embedded`, or whether the broker answered within the last seconds. Waits half a second at most."""
+        """`embedded`, or whether the broker answered in the last seconds. Waits half a second at most; first, two."""
         if self._embedded:
             return "embedded"
         with self._answered:
             if time.monotonic() - self._answer[0] > FRESH_SECONDS:
                 self._put(None)
-                self._answered.wait(PATIENCE_SECONDS)
+                self._answered.wait(self._patience)
+                self._patience = PATIENCE_SECONDS
             since, good = self._answer
         return "ok" if good and time.monotonic() - since <= FRESH_SECONDS + PATIENCE_SECONDS else "degraded"
 
@@ -153,6 +158,7 @@ class Doorbell:
             self._connection = self._app.connection_for_write()
         connection = self._connection
         try:
+            connection.ensure_connection(max_retries=0)  # by itself, a channel would try again after two seconds
             if bell is None:
                 queues()[0].bind(connection.default_channel).declare()
             else:

@@ -8,15 +8,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, case, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from gan.errors import Conflict, InvalidRequest, LostClaim, NotFound, WorkerLost
+from gan.errors import Conflict, LostClaim, NotFound, WorkerLost
 from gan.spec import TrainingSpec
 from ledger.clock import now
 from ledger.database import Ledger, mint, record
 from ledger.mapping import checkpoint_record, dataset_record, event_record, job_record, metrics_record, preview_record
+from ledger.queries import page
 from ledger.records import Dataset, Event, Job, MetricsRow, Page, Preview, Published, Saved
 from ledger.states import ATTEMPTS, CANCELLED, EDGES, HELD, LET_GO, PAUSED, QUEUES, RESUMED, TERMINAL, before
 from ledger.tables import CheckpointRow, DatasetRow, EventRow, JobRow, MetricsTable, ModelRow, PreviewRow, WorkerRow
@@ -396,17 +397,6 @@ def add_job(session: Session, *, type: str, **fields: Any) -> Job:
     session.flush()
     record(session, row.id, "job.queued", {"status": "queued", "retry_of": row.retry_of})
     return job_record(row)
-
-
-def page(session: Session, wanted: Select[Any], table: Any, *, after: str | None, limit: int, order: str) -> list[Any]:
-    """Up to `limit + 1` rows beyond the row with id `after`. Raises InvalidRequest where there is no such row."""
-    descending = order == "desc"
-    if after is not None:
-        number = session.scalars(select(table.number).where(table.id == after)).one_or_none()
-        if number is None:
-            raise InvalidRequest(f"nothing has the id {after}", param="after")
-        wanted = wanted.where(table.number < number if descending else table.number > number)
-    return list(session.scalars(wanted.order_by(table.number.desc() if descending else table.number).limit(limit + 1)))
 
 
 def succeed(session: Session, id: str, epoch: int) -> JobRow:

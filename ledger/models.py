@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gan.errors import Conflict, NotFound
 from ledger.database import Ledger
-from ledger.jobs import live_job, page
+from ledger.jobs import live_job
 from ledger.mapping import checkpoint_record, model_record
+from ledger.queries import by_reference, page
 from ledger.records import Checkpoint, Model, Page, StateFile
 from ledger.tables import CheckpointRow, JobRow, ModelRow
 
@@ -90,10 +91,7 @@ class Models:
 
 
 def _find(session: Session, reference: str, *, lock: bool = False) -> ModelRow:
-    """By id or name; an id wins over a model that is named like it."""
-    wanted = select(ModelRow).where(or_(ModelRow.id == reference, ModelRow.name == reference))
-    wanted = wanted.order_by((ModelRow.id == reference).desc()).limit(1)
-    row = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+    row: ModelRow | None = by_reference(session, ModelRow, reference, lock=lock)
     if row is None:
         raise NotFound(f"there is no model {reference}", param="model")
     return row

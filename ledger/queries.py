@@ -1,0 +1,26 @@
+"""Queries that the repositories share: pages, and rows by id or name."""
+
+from typing import Any
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from gan.errors import InvalidRequest
+
+
+def page(session: Session, wanted: Select[Any], table: Any, *, after: str | None, limit: int, order: str) -> list[Any]:
+    """Up to `limit + 1` rows beyond the row with id `after`. Raises InvalidRequest where there is no such row."""
+    descending = order == "desc"
+    if after is not None:
+        number = session.scalars(select(table.number).where(table.id == after)).one_or_none()
+        if number is None:
+            raise InvalidRequest(f"nothing has the id {after}", param="after")
+        wanted = wanted.where(table.number < number if descending else table.number > number)
+    return list(session.scalars(wanted.order_by(table.number.desc() if descending else table.number).limit(limit + 1)))
+
+
+def by_reference(session: Session, table: Any, reference: str, *, lock: bool = False) -> Any | None:
+    """The row with that id or name, if there is one; an id wins over a row that is named like it."""
+    wanted = select(table).where(or_(table.id == reference, table.name == reference))
+    wanted = wanted.order_by((table.id == reference).desc()).limit(1)
+    return session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
