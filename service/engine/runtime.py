@@ -65,6 +65,7 @@ class Runtime:
         import gan.checkpoint  # noqa: F401  # so that the first request does not wait for its imports
 
         torch.set_num_threads(self._threads or default_threads())
+        torch.backends.cudnn.allow_tf32 = False  # ten bits of mantissa would let a batch's size show in its pixels
         self.device = device_of(self._asked)
 
     @property

@@ -28,5 +28,9 @@ async def create_samples(spec: Spec, request: Request, house: Inside) -> Respons
     One image, or a grid of several, as PNG (the default), WebP or JPEG; `application/zip` for one file an image;
     `application/json` or `application/x-npy` for latents, points or pixels. Image *i* is made from `seed + i` alone.
     Without seeds and latents the server draws a seed. Every answer names model, checkpoint, seeds and labels.
+
+    `labels` are names or indices (a word that names a class is that class); left out, they are drawn from the seed by
+    the frequencies of the training data, for latents from their position. `size` is the longer side of each picture in
+    pixels: pictures of up to 32 are enlarged by whole factors as squares, all else is resampled.
     """
     return await sampled(house, spec, accepting(spec, request.headers.getlist("accept")))

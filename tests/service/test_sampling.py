@@ -15,6 +15,7 @@ from seeded import IMAGES, POINTS, network
 
 from gan.latents import draw_condition, draw_label, latent, latents
 from gan.spec import MAX_SEED, ImageShape
+from ledger.tables import ModelRow
 
 CLASSES = ("cat", "dog", "7", "Käfer, groß")
 COUNTS = (10, 20, 0, 70)
@@ -308,6 +309,15 @@ def test_a_checkpoint_that_retention_takes_away_meanwhile_gives_way_to_its_succe
     answer = ask(service, model="fading")
     assert answer.status_code == 200
     assert answer.headers["x-ganymede-checkpoint"] == "ckpt_fading2000"
+
+
+def test_a_model_without_a_checkpoint_says_so(service, is_problem):
+    with service.ledger.writing() as session:
+        described = network().model_dump(mode="json")
+        session.add(ModelRow(id="mdl_young", name="young", recipe="r3gan", network=described, classes=[]))
+    problem = is_problem(ask(service, model="young"), 409, "conflict")
+    assert "checkpoint" in problem["detail"]
+    is_problem(service.http.get("/v1/models/young/images/1.png"), 409)
 
 
 # ---- bad input ----
