@@ -163,6 +163,7 @@ def serving(settings: Settings, change: Callable[[Any], None] = lambda app: None
     thread.start()
     running = Running(settings, f"http://127.0.0.1:{listener.getsockname()[1]}")
     try:
+        running.http.get("/livez").raise_for_status()
         yield running
     finally:
         running.close()
