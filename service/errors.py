@@ -127,7 +127,15 @@ async def http_to_problem(request: Request, error: Exception) -> JSONResponse:
     said = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""
     detail = said or f"{request.method} {request.url.path}: {HTTPStatus(error.status_code).description}"
     code = CODES.get(error.status_code, "http_error")
-    return problem(request, error.status_code, code, detail, headers=error.headers)
+    headers = dict(error.headers or {}) | (allowed(request) if error.status_code == 405 else {})
+    return problem(request, error.status_code, code, detail, headers=headers)
+
+
+def allowed(request: Request) -> dict[str, str]:
+    """All methods of a path: the router only knows those of the first route that matched it."""
+    path = getattr(request.scope.get("route"), "path", "")
+    methods = request.app.openapi()["paths"].get(path, {})
+    return {"Allow": ", ".join(sorted(methods)).upper()} if methods else {}
 
 
 async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:

@@ -38,9 +38,9 @@ def test_an_error_without_a_row_has_its_ancestors_status() -> None:
 
 def test_unknown_routes_and_methods_are_problems(service: Running, is_problem: Check) -> None:
     is_problem(service.http.get("/v1/nothing"), 404, "not_found")
-    answer = service.http.put("/v1/datasets")
+    answer = service.http.put("/v1/datasets/x")
     is_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == "DELETE, GET"
     assert service.http.head("/v1/nothing").status_code == 404
 
 
