@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from running import END_SECONDS, Stack, environment_for, running_stack
+from safetensors.numpy import load_file
 
 from ganymede import Client, GanymedeError, JobCancelled
 from ganymede.records import Job
@@ -56,19 +58,28 @@ def own(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_a_job_goes_on_at_the_next_start(own: Path, digits_zip: Path) -> None:
+def test_a_job_goes_on_exactly_at_the_next_start(own: Path, digits_zip: Path, tmp_path: Path) -> None:
+    short = ("--images", "19200", "--seed", "7")
     with running_stack(own) as stack:
-        job = begin(stack, digits_zip)
+        job = begin(stack, digits_zip, *short)
         assert stack.end(signal.SIGINT) < END_SECONDS
         assert stack.process.wait() == 0
     with running_stack(own) as stack, stack.client() as client:
-        found = client.jobs.get(job)
-        assert found.status in {"queued", "running"}
-        newest = max(checkpoint.images for checkpoint in client.models.get("long").checkpoints)
-        until(further(client, job, newest))
-        events = client.jobs.events(job, limit=100).data
-        assert [event.data["images"] for event in events if event.type == "resumed"] == [newest]
-        assert client.jobs.get(job).attempt == found.attempt == 0
+        found = client.jobs.wait(job, timeout=120)
+        assert found.attempt == 0
+        [resumed] = [event for event in client.jobs.events(job, limit=100).data if event.type == "job.resumed"]
+        assert 0 < resumed.data["images"] < 19200
+        assert stack.run("train", "digits", "--model", "straight", *LONG, *short, "--watch").returncode == 0
+        interrupted, straight = (tensors(client, model, tmp_path) for model in ("long", "straight"))
+    assert interrupted.keys() == straight.keys()
+    assert all(np.array_equal(interrupted[name], straight[name]) for name in straight)
+
+
+def tensors(client: Client, model: str, folder: Path) -> dict[str, np.ndarray]:
+    """The networks of a model's newest checkpoint."""
+    newest = max(client.models.get(model).checkpoints, key=lambda checkpoint: checkpoint.images)
+    assert newest.images == 19200
+    return load_file(client.models.download(model, newest.id, folder / f"{model}.safetensors"))
 
 
 @pytest.mark.parametrize(
