@@ -8,22 +8,21 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from gan.errors import Conflict, LostClaim, NotFound, WorkerLost
+from gan.errors import Conflict, LostClaim, NotFound
 from gan.spec import TrainingSpec
 from ledger.clock import now
 from ledger.database import Ledger, mint, record
 from ledger.mapping import checkpoint_record, dataset_record, event_record, job_record, metrics_record, preview_record
+from ledger.moves import end, held_under, hold, lock, lose, move
 from ledger.queries import page
 from ledger.records import Dataset, Event, Job, MetricsRow, Page, Preview, Published, Saved
-from ledger.states import ATTEMPTS, CANCELLED, EDGES, HELD, LET_GO, PAUSED, QUEUES, RESUMED, TERMINAL, before
+from ledger.retention import KEPT_STATES, drop_barren, replace, retire
+from ledger.states import CANCELLED, HELD, LET_GO, PAUSED, QUEUES, RESUMED, TERMINAL
 from ledger.tables import CheckpointRow, DatasetRow, EventRow, JobRow, MetricsTable, ModelRow, PreviewRow, WorkerRow
-
-KEPT_STATES = 2
-"""Training states kept a model: the newest, and one to go back to should the newest be damaged."""
 
 
 class Jobs:
@@ -169,7 +168,7 @@ class Jobs:
             if row.status not in becomes:
                 raise Conflict(f"job {id} is {row.status} and cannot be {verb}")
             changed = update(JobRow).where(JobRow.id == id)
-            return job_record(_move(session, changed, {row.status: becomes[row.status]}, {"by": "request"})[0]), True
+            return job_record(move(session, changed, {row.status: becomes[row.status]}, {"by": "request"})[0]), True
 
     def delete(self, id: str) -> list[str]:
         """Delete a job that has ended, with its events, metrics and previews; returns the paths to remove from storage.
@@ -181,7 +180,7 @@ class Jobs:
             if row.status not in TERMINAL:
                 raise Conflict(f"job {id} is {row.status}: cancel it first")
             session.execute(delete(JobRow).where(JobRow.id == id))
-            return [f"previews/{id}", *_drop_barren(session, row.model_id)]
+            return [f"previews/{id}", *drop_barren(session, row.model_id)]
 
     # ---- a worker's claim -------------------------------------------------------------------------------------------
 
@@ -207,7 +206,7 @@ class Jobs:
         }
         with self._ledger.writing() as session:
             taken = update(JobRow).where(JobRow.number == head)
-            for row in _move(session, taken, {"queued": "running"}, {"worker": worker}, **holder):
+            for row in move(session, taken, {"queued": "running"}, {"worker": worker}, **holder):
                 data = session.scalars(select(DatasetRow).where(DatasetRow.id == row.dataset_id)).one_or_none()
                 return job_record(row, data=dataset_record(data) if data else None)
             return None
@@ -215,7 +214,7 @@ class Jobs:
     def look(self, id: str, epoch: int) -> str:
         """The status of a held job, without writing. Raises LostClaim."""
         with self._ledger.reading() as session:
-            status = session.scalars(select(JobRow.status).where(*_held(id, epoch))).one_or_none()
+            status = session.scalars(select(JobRow.status).where(*held_under(id, epoch))).one_or_none()
             if status is None:
                 raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
             return status
@@ -224,30 +223,30 @@ class Jobs:
         """Renew the lease, with news of progress if there is any; returns the status. Raises LostClaim."""
         news = {} if progress is None else {"progress": progress, "version": JobRow.version + 1}
         with self._ledger.writing() as session:
-            return _hold(session, id, epoch, lease_until=now() + lease_seconds, **news).status
+            return hold(session, id, epoch, lease_until=now() + lease_seconds, **news).status
 
     def started(self, id: str, epoch: int, device: str) -> None:
         """The job's own code runs, on this device. Raises LostClaim."""
         with self._ledger.writing() as session:
-            _hold(session, id, epoch, device=device, version=JobRow.version + 1)
+            hold(session, id, epoch, device=device, version=JobRow.version + 1)
             record(session, id, "job.started", {"device": device, "epoch": epoch})
 
     def note(self, id: str, epoch: int, type: str, data: dict[str, Any]) -> None:
         """Write an event. Raises LostClaim."""
         with self._ledger.writing() as session:
-            _lock(session, id, epoch)
+            lock(session, id, epoch)
             record(session, id, type, data)
 
     def add_metrics(self, id: str, epoch: int, images: int, values: dict[str, float | None]) -> None:
         """Write one row of the series, over an earlier one at as many images. Raises LostClaim."""
         with self._ledger.writing() as session:
-            _lock(session, id, epoch)
+            lock(session, id, epoch)
             session.merge(MetricsTable(job_id=id, images=images, values=values))
 
     def add_preview(self, id: str, epoch: int, images: int, path: str) -> None:
         """Record a preview that lies at `path`, over an earlier one at as many images. Raises LostClaim."""
         with self._ledger.writing() as session:
-            _lock(session, id, epoch)
+            lock(session, id, epoch)
             session.merge(PreviewRow(job_id=id, images=images, path=path))
             record(session, id, "preview.saved", {"images": images})
 
@@ -258,13 +257,13 @@ class Jobs:
         and the training states of the newest two. Raises LostClaim; the files are then nobody's.
         """
         with self._ledger.writing() as session:
-            job = _hold(session, id, epoch, attempt=0, version=JobRow.version + 1)
+            job = hold(session, id, epoch, attempt=0, version=JobRow.version + 1)
             assert job.model_id is not None
-            retired = _replace(session, job.model_id, saved)
+            retired = replace(session, job.model_id, saved)
             row = CheckpointRow(model_id=job.model_id, job_id=id, **asdict(saved))
             session.add(row)
             session.flush()
-            retired += _retire(session, job.model_id, max(KEPT_STATES, job.spec.get("keep_checkpoints", KEPT_STATES)))
+            retired += retire(session, job.model_id, max(KEPT_STATES, job.spec.get("keep_checkpoints", KEPT_STATES)))
             record(session, id, "checkpoint.published", {"checkpoint": saved.id, "images": saved.images})
             kept = {saved.path, saved.state_path}
             return Published(checkpoint_record(row), [path for path in retired if path not in kept])
@@ -284,10 +283,10 @@ class Jobs:
         assert status in TERMINAL, status
         assert (error is not None) == (status == "failed"), "a failure, and only a failure, has an error"
         with self._ledger.writing() as session:
-            row = _end(session, id, epoch, status, {"ended_by": ended_by, "error": error})
+            row = end(session, id, epoch, status, {"ended_by": ended_by, "error": error})
             if status != "succeeded" or row.model_id is None:
                 return []
-            return _retire(session, row.model_id, row.spec.get("keep_checkpoints", KEPT_STATES))
+            return retire(session, row.model_id, row.spec.get("keep_checkpoints", KEPT_STATES))
 
     def release(self, id: str, epoch: int) -> str:
         """Let go of a held job, no attempt charged; returns what it became: queued, paused or cancelled.
@@ -295,8 +294,8 @@ class Jobs:
         Raises LostClaim.
         """
         with self._ledger.writing() as session:
-            held = update(JobRow).where(*_held(id, epoch))
-            for row in _move(session, held, LET_GO, {"reason": "released"}):
+            mine = update(JobRow).where(*held_under(id, epoch))
+            for row in move(session, mine, LET_GO, {"reason": "released"}):
                 return row.status
             raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
 
@@ -306,7 +305,7 @@ class Jobs:
         It goes back to its queue, or is `failed` (worker_lost) the third time. Raises LostClaim.
         """
         with self._ledger.writing() as session:
-            for row in _lose(session, _held(id, epoch), reason):
+            for row in lose(session, held_under(id, epoch), reason):
                 return row.status
             raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
 
@@ -318,7 +317,7 @@ class Jobs:
         if not self._any_held(condition):
             return []
         with self._ledger.writing() as session:
-            return [job_record(row) for row in _lose(session, condition, "lease_passed")]
+            return [job_record(row) for row in lose(session, condition, "lease_passed")]
 
     def _any_held(self, condition: Iterable[ColumnElement[bool]]) -> bool:
         """A look first: a poll that finds nothing takes no write lock."""
@@ -331,7 +330,7 @@ class Jobs:
         if not workers:
             return []
         with self._ledger.writing() as session:
-            lost = _lose(session, [JobRow.worker.in_(list(workers))], "worker_died")
+            lost = lose(session, [JobRow.worker.in_(list(workers))], "worker_died")
             session.execute(delete(WorkerRow).where(WorkerRow.id.in_(list(workers))))
             return [job_record(row) for row in lost]
 
@@ -401,7 +400,7 @@ def add_job(session: Session, *, type: str, **fields: Any) -> Job:
 
 def succeed(session: Session, id: str, epoch: int) -> JobRow:
     """End a held job as succeeded in this transaction. Raises LostClaim."""
-    return _end(session, id, epoch, "succeeded", {"ended_by": "done"})
+    return end(session, id, epoch, "succeeded", {"ended_by": "done"})
 
 
 def live_job(session: Session, condition: ColumnElement[bool]) -> str | None:
@@ -418,100 +417,6 @@ def _find(session: Session, id: str, *, lock: bool = False) -> JobRow:
     if row is None:
         raise NotFound(f"there is no job {id}")
     return row
-
-
-def _held(id: str, epoch: int) -> list[ColumnElement[bool]]:
-    return [JobRow.id == id, JobRow.epoch == epoch, JobRow.status.in_(HELD)]
-
-
-def _lock(session: Session, id: str, epoch: int) -> None:
-    """Hold the row for this transaction without changing it. Raises LostClaim."""
-    if session.scalars(select(JobRow.number).where(*_held(id, epoch)).with_for_update()).one_or_none() is None:
-        raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
-
-
-def _hold(session: Session, id: str, epoch: int, **values: Any) -> JobRow:
-    """Change a held row. Raises LostClaim."""
-    for row in _run(session, update(JobRow).where(*_held(id, epoch)).values(**values)):
-        return row
-    raise LostClaim(f"job {id} is no longer held under epoch {epoch}")
-
-
-def _run(session: Session, statement: Update) -> list[JobRow]:
-    """Execute an UPDATE and return the rows as it left them."""
-    returned = statement.returning(JobRow).execution_options(populate_existing=True, synchronize_session=False)
-    return list(session.scalars(returned))
-
-
-def _move(
-    session: Session, statement: Update, edges: dict[str, str], data: dict[str, Any], **values: Any
-) -> list[JobRow]:
-    """Take rows along edges of `EDGES`, with all that follows: version, times, events, a preparation's dataset.
-
-    Rows in other statuses stay as they are: the statement is guarded by the statuses that `edges` begins with.
-    """
-    assert all(later in EDGES[earlier] for earlier, later in edges.items()), edges
-    guarded = statement.where(JobRow.status.in_(edges))
-    moved = _run(session, guarded.values(_consequences(edges) | values))
-    for row in moved:
-        _tell(session, row, data)
-    return moved
-
-
-def _consequences(edges: dict[str, str]) -> dict[str, Any]:
-    """Column → value of every row that moves along `edges`; a job that nobody holds any more has no lease or worker."""
-    ending = [earlier for earlier, later in edges.items() if later in TERMINAL]
-    holding = [earlier for earlier, later in edges.items() if later in HELD]
-    waiting = [earlier for earlier, later in edges.items() if later not in TERMINAL | HELD]
-    return {
-        "status": case(edges, value=JobRow.status),
-        "version": JobRow.version + 1,
-        "finished_at": case((JobRow.status.in_(ending), now())),
-        "lease_until": case((JobRow.status.in_(holding), JobRow.lease_until)),
-        "worker": case((JobRow.status.in_(waiting), None), else_=JobRow.worker),
-        "device": case((JobRow.status.in_(waiting), None), else_=JobRow.device),
-    }
-
-
-def _tell(session: Session, row: JobRow, data: dict[str, Any]) -> None:
-    told = {"status": row.status, "epoch": row.epoch, "attempt": row.attempt, **data}
-    if row.error is not None:
-        told["error"] = row.error
-    record(session, row.id, "job.requeued" if row.status == "queued" else f"job.{row.status}", told)
-    if row.type == "prepare" and row.status in TERMINAL - {"succeeded"}:
-        _fail_dataset(session, row)
-
-
-def _fail_dataset(session: Session, job: JobRow) -> None:
-    """A preparation that did not succeed leaves a failed dataset, with the reason."""
-    error = job.error or {"code": "cancelled", "message": "its preparation was cancelled", "param": None}
-    preparing = update(DatasetRow).where(DatasetRow.id == job.dataset_id, DatasetRow.status == "preparing")
-    session.execute(preparing.values(status="failed", error=error))
-
-
-def _end(session: Session, id: str, epoch: int, status: str, values: dict[str, Any]) -> JobRow:
-    edges = dict.fromkeys(sorted(before(status) & HELD), status)
-    for row in _move(
-        session, update(JobRow).where(*_held(id, epoch)), edges, {"ended_by": values.get("ended_by")}, **values
-    ):
-        return row
-    _lock(session, id, epoch)
-    raise Conflict(f"job {id} cannot become {status} now")
-
-
-def _lose(session: Session, condition: Iterable[ColumnElement[bool]], reason: str) -> list[JobRow]:
-    """Take held jobs that meet the condition from their holders: back to the queue, or failed the third time."""
-    held = select(JobRow.number).where(JobRow.status.in_(HELD), *condition).order_by(JobRow.number)
-    numbers = list(session.scalars(held.with_for_update(skip_locked=True)))
-    if not numbers:
-        return []
-    taken = update(JobRow).where(JobRow.number.in_(numbers))
-    message = f"the worker died {ATTEMPTS} times without a new checkpoint; the machine's log may say why"
-    error = {"code": WorkerLost.code, "message": message, "param": None}
-    data, attempt = {"reason": reason}, JobRow.attempt + 1
-    worn = taken.where(JobRow.attempt >= ATTEMPTS - 1)
-    failed = _move(session, worn, {"running": "failed"}, data, attempt=attempt, error=error)
-    return failed + _move(session, taken, LET_GO, data, attempt=attempt)
 
 
 def _ready(session: Session, dataset_id: str) -> DatasetRow:
@@ -567,37 +472,3 @@ def _renew_dataset(session: Session, job: JobRow) -> None:
 
 _RETRY_CHECKS = {"train": _check_training, "prepare": _renew_dataset}
 """Job type → what must hold before it is tried again (the others: `_check_dataset`)."""
-
-
-def _replace(session: Session, model_id: str, saved: Saved) -> list[str]:
-    """Drop the checkpoint at as many images, which a resumed job made before it was interrupted; returns its paths."""
-    same = delete(CheckpointRow).where(CheckpointRow.model_id == model_id, CheckpointRow.images == saved.images)
-    rows = session.execute(same.returning(CheckpointRow.path, CheckpointRow.state_path))
-    return [path for row in rows for path in row if path is not None]
-
-
-def _retire(session: Session, model_id: str, keep: int) -> list[str]:
-    """Keep the newest `keep` and all pinned checkpoints, and the newest two states; returns the paths of the rest."""
-    newest = select(CheckpointRow).where(CheckpointRow.model_id == model_id).order_by(CheckpointRow.number.desc())
-    paths: list[str | None] = []
-    for age, row in enumerate(list(session.scalars(newest))):
-        if age >= KEPT_STATES:
-            paths.append(row.state_path)
-            row.state_path = row.state_bytes = row.state_sha256 = None
-        if age >= keep and not row.pinned:
-            paths += [row.path, row.state_path]
-            session.delete(row)
-    session.flush()
-    return [path for path in paths if path is not None]
-
-
-def _drop_barren(session: Session, model_id: str | None) -> list[str]:
-    """Delete a model that has neither a checkpoint nor a job; returns the path to remove."""
-    model = session.scalars(select(ModelRow).where(ModelRow.id == model_id).with_for_update()).one_or_none()
-    if model is None:
-        return []
-    checkpoint, job = exists().where(CheckpointRow.model_id == model_id), exists().where(JobRow.model_id == model_id)
-    if session.scalars(select(or_(checkpoint, job))).one():
-        return []
-    session.delete(model)
-    return [f"checkpoints/{model_id}"]
