@@ -115,7 +115,7 @@ class Checkpoint(Record):
 
 
 class Model(Record):
-    """A model: what was or is being trained, and its checkpoints, oldest first."""
+    """A model: what was or is being trained, and its checkpoints, newest first."""
 
     id: str
     object: str = "model"

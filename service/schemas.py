@@ -95,14 +95,16 @@ class Skipped(Answer):
 
 
 class Report(Answer):
-    """What preparation did: files accepted and skipped, exact duplicates, and how many there are of each class."""
+    """What preparation did: files accepted and skipped (the first of them by name), copies, examples of each class."""
 
     model_config = ConfigDict(extra="allow")
 
     accepted: int = 0
     skipped: list[Skipped] = []
+    skipped_total: int = 0
     duplicates: int = 0
     per_class: dict[str, int] = {}
+    notes: list[str] = []
 
 
 class DatasetUrls(Answer):

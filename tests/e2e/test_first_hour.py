@@ -106,7 +106,7 @@ def picture(path: Path) -> Image.Image:
 
 def test_a_model_is_downloaded_whole(stack: Stack, trained: str, tmp_path: Path) -> None:
     assert stack.run("models", "download", trained, "--out", str(tmp_path / "m.safetensors")).returncode == 0
-    newest = json.loads(stack.run("models", "show", trained, "--json").stdout)["checkpoints"][-1]
+    newest = json.loads(stack.run("models", "show", trained, "--json").stdout)["checkpoints"][0]
     assert (tmp_path / "m.safetensors").stat().st_size == newest["bytes"]
 
 
