@@ -34,7 +34,7 @@ IDLE_SECONDS = 9.0
 """How long the job slots have of that."""
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-CHATTY = ("alembic", "celery.worker.consumer", "celery.worker.consumer.consumer", "kombu", "amqp")
+CHATTY = ("celery.worker.consumer", "celery.worker.consumer.consumer", "ganymede.doorbell", "kombu")
 """Loggers that repeat every failure to reach the broker; the reconciler says it once."""
 
 _log = logging.getLogger("ganymede.worker")
@@ -80,7 +80,8 @@ def configure_logging(settings: Settings) -> None:
     """One line an event, on stderr."""
     logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT, force=True)
     if settings.log_level != "debug":
-        logging.getLogger("celery").setLevel(logging.WARNING)
+        for name in ("alembic", "celery"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 

