@@ -74,7 +74,10 @@ MAKERS: dict[str, Callable[[House, TrainRequest], records.Job]] = {"train": crea
 
 def ready_dataset(house: House, reference: str) -> records.Dataset:
     """A dataset that can be trained on. Raises NotFound, or Conflict while it is not ready or because it failed."""
-    dataset = house.datasets.get(reference)
+    try:
+        dataset = house.datasets.get(reference)
+    except NotFound as error:
+        raise NotFound(error.message, param="dataset") from error
     if dataset.status == "preparing":
         raise Conflict(f"dataset {dataset.name} is still being prepared: wait until it is ready", param="dataset")
     if dataset.status == "failed":
