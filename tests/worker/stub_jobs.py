@@ -1,4 +1,4 @@
-"""A job table for the runtime's tests: each job does what its spec's `act` says. `python -m worker --jobs stub_jobs`."""
+"""A job table for the runtime's tests (`--jobs stub_jobs`): each job does what its spec's `act` says."""
 
 import ctypes
 import errno

@@ -36,7 +36,7 @@ def child(folder: Path, act: str, seconds: float = 30) -> Iterator[Child]:
     with Child(environment(CPU, 1), "stub_jobs") as started:
         started.tell(assignment(folder, act, seconds))
         assert hear(started)[0] == Started(device="cpu")
-        eventually(lambda: (folder / "job_1.pid").exists())
+        eventually((folder / "job_1.pid").exists)
         yield started
 
 

@@ -58,12 +58,13 @@ def pack_images(source: Source, asked: Preparation, folder: Path, watch: Watch) 
     size = choose_size([(one.measured.width, one.measured.height) for one in found], asked.width, asked.height, report)
     channels = 3 if any(one.measured.coloured for one in found) else 1
     asked.limits.check("max_dataset_bytes", len(found) * size[0] * size[1] * channels, "bytes of the packed dataset")
-    packer = _Packer(folder / "data.npy", size, channels)
-    for index, one in enumerate(found):
-        watch.tick(packer.count, len(found), SURVEY + (1 - SURVEY) * index / len(found))
-        packer.add(source, one, asked.limits, report)
-    _check_any(packer.names, report)
-    return packer.finish(folder, report)
+    with RowWriter(folder / "data.npy", "|u1", (size[1], size[0], channels)) as writer:
+        packer = _Packer(writer, size, channels)
+        for index, one in enumerate(found):
+            watch.tick(writer.rows, len(found), SURVEY + (1 - SURVEY) * index / len(found))
+            packer.add(source, one, asked.limits, report)
+        _check_any(packer.names, report)
+        return packer.finish(folder, report)
 
 
 def _check_any(found: Iterable[object], report: Report) -> None:
@@ -150,19 +151,14 @@ def _rounded(side: float) -> int:
 class _Packer:
     """Decodes images one at a time and appends them to the packed file, each picture once."""
 
-    def __init__(self, path: Path, size: Size, channels: int) -> None:
+    def __init__(self, writer: RowWriter, size: Size, channels: int) -> None:
         self.size, self.channels = size, channels
         self.names: dict[bytes, str] = {}
-        self._writer = RowWriter(path, "|u1", (size[1], size[0], channels))
+        self._writer = writer
         self._labels = Labels()
         self._labelled = False
         self._coloured = False
         self._transparent = 0
-
-    @property
-    def count(self) -> int:
-        """Images packed so far."""
-        return self._writer.rows
 
     def add(self, source: Source, one: Found, limits: Limits, report: Report) -> None:
         """Append an image, or report why not."""
@@ -189,7 +185,7 @@ class _Packer:
 
     def finish(self, folder: Path, report: Report) -> Contents:
         """Close the files and state the facts."""
-        count, files = self.count, {"data": self._writer.close()}
+        count, files = self._writer.rows, {"data": self._writer.finish()}
         if self.channels == 3 and not self._coloured:
             self.channels, files["data"] = 1, _first_channel(self._writer.path, (self.size[1], self.size[0], 1))
         if self._transparent:
@@ -224,9 +220,9 @@ def _in_channels(pixels: Pixels, channels: int) -> Pixels:
 def _first_channel(path: Path, row_shape: tuple[int, ...]) -> Identity:
     """Rewrite a file of equal channels with one of them."""
     wide = path.rename(path.with_name("wide.npy"))
-    writer = RowWriter(path, "|u1", row_shape)
     rows = np.load(wide, mmap_mode="r", allow_pickle=False)
-    for start in range(0, len(rows), 256):
-        writer.append(rows[start : start + 256, ..., :1])
-    wide.unlink()
-    return writer.close()
+    with RowWriter(path, "|u1", row_shape) as writer:
+        for start in range(0, len(rows), 256):
+            writer.append(rows[start : start + 256, ..., :1])
+        wide.unlink()
+        return writer.finish()

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,10 @@ class Contents(NamedTuple):
 
 
 class RowWriter:
-    """Appends rows to a `.npy` file whose length is not known beforehand, and hashes them on the way."""
+    """Appends rows to a `.npy` file whose length is not known beforehand, and hashes them on the way.
+
+    Leaving its `with` block closes the file, finished or not.
+    """
 
     def __init__(self, path: Path, dtype: str, row_shape: Sequence[int]) -> None:
         """`dtype` as NumPy spells it, with its byte order (`|u1`, `<f4`, `<i8`)."""
@@ -53,13 +56,18 @@ class RowWriter:
         self._sha256.update(data)
         self.rows += len(rows)
 
-    def close(self) -> Identity:
-        """Finish the file, on the disk for good; returns what identifies it: shape, dtype, sha256 of the rows."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._file.close()
+
+    def finish(self) -> Identity:
+        """Complete the file, on the disk for good; returns what identifies it."""
         self._file.seek(0)
         self._write_header()
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
         return {"shape": self._shape, "dtype": self._dtype.str, "sha256": self._sha256.hexdigest()}
 
     @property
@@ -91,9 +99,9 @@ class Labels:
         place = {name: index for index, name in enumerate(classes)}
         final = np.array([place[name] for name in self._seen], dtype=np.int64)[self._rows]
         counts = np.bincount(final, minlength=len(classes)).tolist()
-        writer = RowWriter(path, "<i8", ())
-        writer.append(final)
-        return classes, dict(zip(classes, counts, strict=True)), writer.close()
+        with RowWriter(path, "<i8", ()) as writer:
+            writer.append(final)
+            return classes, dict(zip(classes, counts, strict=True)), writer.finish()
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

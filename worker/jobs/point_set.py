@@ -1,5 +1,6 @@
 """A packed dataset of points, with classes or conditions where the table has them."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from gan.errors import DatasetUnusable
@@ -11,8 +12,19 @@ from worker.jobs.tables import Table
 
 def pack_points(table: Table, folder: Path, watch: Watch) -> Contents:
     """Write data.npy and labels.npy. Raises DatasetUnusable, reporting.Halted."""
-    points = RowWriter(folder / "data.npy", "<f4", (table.dims,))
-    conditions = RowWriter(folder / "labels.npy", "<f4", (table.condition_dims,)) if table.condition_dims else None
+    with ExitStack() as files:
+        points = files.enter_context(RowWriter(folder / "data.npy", "<f4", (table.dims,)))
+        conditions = None
+        if table.condition_dims:
+            conditions = files.enter_context(RowWriter(folder / "labels.npy", "<f4", (table.condition_dims,)))
+        labels = _copy(table, points, conditions, watch)
+        if points.rows == 0:
+            raise DatasetUnusable("the upload holds no points: below the header there are no rows", param="file")
+        found = {"data": points.finish()} | ({"labels": conditions.finish()} if conditions is not None else {})
+        return _contents(table, points.rows, found, *_finish_labels(table, labels, folder, found))
+
+
+def _copy(table: Table, points: RowWriter, conditions: RowWriter | None, watch: Watch) -> Labels:
     labels = Labels()
     for rows in table.rows:
         watch.tick(points.rows, None, 0.0)
@@ -21,12 +33,7 @@ def pack_points(table: Table, folder: Path, watch: Watch) -> Contents:
             labels.append(label)
         if conditions is not None:
             conditions.append(rows.conditions)
-    if points.rows == 0:
-        raise DatasetUnusable("the upload holds no points: below the header there are no rows", param="file")
-    files = {"data": points.close()}
-    if conditions is not None:
-        files["labels"] = conditions.close()
-    return _contents(table, points.rows, files, *_finish_labels(table, labels, folder, files))
+    return labels
 
 
 def _finish_labels(
