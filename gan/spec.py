@@ -38,7 +38,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 class Words(BaseModel):
     """Base of every spec: frozen, unknown fields refused, no NaN or infinity."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 # ---- what the data is ----
