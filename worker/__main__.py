@@ -9,8 +9,6 @@ import threading
 from contextlib import suppress
 from typing import NoReturn
 
-from pydantic import ValidationError
-
 from gan.errors import GanymedeError, Unavailable
 from ledger.database import Ledger
 from ledger.datasets import Datasets
@@ -18,7 +16,7 @@ from ledger.doorbell import BELLS, Doorbell, make_app
 from ledger.jobs import Jobs
 from ledger.lifeline import end_with_parent
 from ledger.models import Models
-from ledger.settings import PREFIX, Settings
+from ledger.settings import Settings, read_settings
 from ledger.storage import Storage
 from ledger.workers import Workers, this_host
 from worker.celery import add_task, start_consumer, stop_consumer
@@ -33,6 +31,8 @@ STOP_SECONDS = 9.5
 IDLE_SECONDS = 9.0
 """How long the job slots have of that."""
 
+CONSUMER_SECONDS = 0.2
+
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CHATTY = ("celery.worker.consumer", "celery.worker.consumer.consumer", "ganymede.doorbell", "kombu")
 """Loggers that repeat every failure to reach the broker; the reconciler says it once."""
@@ -41,30 +41,22 @@ _log = logging.getLogger("ganymede.worker")
 
 
 def main(given: list[str] | None = None) -> int:
-    """Work until SIGTERM or SIGINT; returns the exit status: 0, or 1 with one line on stderr where it cannot start."""
+    """Work until SIGTERM or SIGINT; returns the exit status, with one line on stderr where it cannot start."""
     options = arguments_of(given)
     stopping = threading.Event()
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, lambda *_: stopping.set())
     try:
-        settings = Settings()
+        settings = read_settings()
         configure_logging(settings)
         devices = devices_for(options.queue, settings.train_device)
         place = move_in(settings, options, devices, stopping)
-    except (GanymedeError, ValidationError, ValueError, OSError) as error:
-        sys.stderr.write(f"ganymede work: {one_line(error)}\n")
+    except (GanymedeError, OSError) as error:
+        sys.stderr.write(f"ganymede work: {error}\n")
         return 1
     if options.until_stdin_closes:
         end_with_parent()
-    work(place, devices)
-    return 0
-
-
-def one_line(error: Exception) -> str:
-    """What is wrong, in one line; a bad setting by the name of its variable."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-    return str(error)
+    return 0 if work(place, devices) else 1
 
 
 def arguments_of(given: list[str] | None) -> argparse.Namespace:
@@ -110,8 +102,8 @@ def move_in(
     )
 
 
-def work(place: Workplace, devices: list[Device]) -> None:
-    """Run jobs until the process is asked to end, and let go of them."""
+def work(place: Workplace, devices: list[Device]) -> bool:
+    """Run jobs until the process is asked to end; whether all of them were let go of in time."""
     settings = place.settings
     app = make_app(settings)
     crew = Crew(place, devices)
@@ -122,11 +114,11 @@ def work(place: Workplace, devices: list[Device]) -> None:
     _log.info("%s works for %s on %s", place.worker, place.queue, ", ".join(map(str, devices)))
     place.stopping.wait()
     _log.info("%s is ending", place.worker)
-    let_go(place, crew, consumer)
+    return let_go(place, crew, consumer)
 
 
-def let_go(place: Workplace, crew: Crew, consumer: threading.Thread) -> NoReturn:
-    """Wait for the supervisors, who have their children save and end; then end, whatever hangs."""
+def let_go(place: Workplace, crew: Crew, consumer: threading.Thread) -> bool:
+    """Wait for the supervisors, who have their children save and end; but the process ends, whatever hangs."""
     deadline = threading.Timer(STOP_SECONDS, os._exit, (1,))
     deadline.daemon = True
     deadline.start()
@@ -134,10 +126,16 @@ def let_go(place: Workplace, crew: Crew, consumer: threading.Thread) -> NoReturn
     orderly = crew.wait_idle(IDLE_SECONDS)
     with suppress(Unavailable):
         place.workers.forget(place.worker)
-    consumer.join(0.2)
+    consumer.join(CONSUMER_SECONDS)
+    return orderly
+
+
+def end(status: int) -> NoReturn:
+    """End at once: Celery's threads may sit in a socket, and nothing is left that they could lose."""
     logging.shutdown()
-    os._exit(0 if orderly else 1)  # Celery's threads may sit in a socket; nothing is left that they could lose
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

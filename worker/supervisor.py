@@ -50,7 +50,7 @@ LISTEN_SECONDS = 0.25
 CANCEL_SECONDS = 5.0
 """How long a cancelled child may take to end."""
 
-RELEASE_SECONDS = 7.5
+RELEASE_SECONDS = 6.5
 """How long a child may take to save and end when the worker shuts down (10 s all told)."""
 
 T = TypeVar("T")
