@@ -76,9 +76,10 @@ class Child:
     def how(self) -> str:
         """How it ended, in words."""
         status = self.status
-        if status is not None and status < 0:
-            return f"killed by signal {-status} ({signal.Signals(-status).name})"
-        return f"exit status {status}"
+        if status is None or status >= 0:
+            return f"exit status {status}"
+        hint = "; the kernel does so where memory runs out" if -status == signal.SIGKILL else ""
+        return f"killed by signal {-status} ({signal.Signals(-status).name}{hint})"
 
     @property
     def status(self) -> int | None:

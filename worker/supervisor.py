@@ -94,7 +94,7 @@ class Supervisor:
         self._next_beat = deadline - place.settings.lease_seconds + place.settings.heartbeat_seconds
         self._next_look = 0.0
         self._retry_at = 0.0
-        self._kill_at: float | None = None
+        self._kill_at = float("inf")
         self._told: Stop | None = None
         self._away = False
         self._outbox: deque[Report] = deque()
@@ -145,7 +145,7 @@ class Supervisor:
         now = time.monotonic()
         if self._place.stopping.is_set():
             self._order(child, Stop(save=True), RELEASE_SECONDS)
-        if self._kill_at is not None and now >= self._kill_at:
+        if now >= self._kill_at:
             child.kill()
         if now < self._retry_at:
             return
@@ -181,13 +181,12 @@ class Supervisor:
         return status
 
     def _order(self, child: Child, stop: Stop, patience: float | None) -> None:
-        """Tell it to end, once; a cancel outranks what was said before. A child that does not is killed."""
-        if self._told is not None and (stop.save or not self._told.save):
-            return
-        self._told = stop
-        child.tell(stop)
+        """Tell it to end, once; a cancel outranks what was said before. A child that does not is killed in the end."""
         if patience is not None:
-            self._kill_at = min(self._kill_at or float("inf"), time.monotonic() + patience)
+            self._kill_at = min(self._kill_at, time.monotonic() + patience)
+        if self._told is None or (self._told.save and not stop.save):
+            self._told = stop
+            child.tell(stop)
 
     # ---- what it said ----
 

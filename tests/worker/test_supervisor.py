@@ -9,6 +9,7 @@ import pytest
 from worker_kit import Bench, eventually, gone
 
 from ledger.records import Job
+from worker import supervisor
 
 
 def test_a_job_that_ends_well_has_succeeded_and_everything_it_said_is_in_the_ledger(bench: Bench) -> None:
@@ -136,6 +137,22 @@ def test_a_paused_job_is_told_to_save_and_is_paused(make_bench: Callable[..., Be
     thread.join(5)
     assert bench.status(job) == "paused"
     assert bench.models.checkpoints(str(job.model_id))[0].images == 100
+
+
+def test_a_worker_that_stops_does_not_wait_for_a_paused_job_that_does_not_listen(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "RELEASE_SECONDS", 1.0)
+    job = bench.job("sleep")
+    thread = bench.answering()
+    pid = bench.child_pid(job)
+    bench.jobs.pause(job.id)
+    time.sleep(2)  # it was told, and goes on
+    assert not gone(pid)
+    bench.place.stopping.set()
+    thread.join(4)
+    assert gone(pid)
+    assert (bench.status(job), bench.jobs.get(job.id).attempt) == ("paused", 0)
 
 
 def test_a_worker_that_stops_has_its_child_save_and_returns_the_job_with_no_attempt_charged(
