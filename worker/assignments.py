@@ -33,10 +33,14 @@ def assign(job: Job, settings: Settings, models: Models, device: Device, deadlin
 
 
 def threads(queue: str, settings: Settings) -> int:
-    """CPU threads of a child: training takes the cores it is given, work on the side takes one."""
+    """CPU threads of a child: work on the side takes one; training what is set, else all cores but one.
+
+    The one left over serves. A team of OpenMP threads that shares its cores with another busy process waits for its
+    slowest member at every operation: on two cores two threads were up to ten times slower than one.
+    """
     if queue != "train":
         return 1
-    return settings.train_threads or len(os.sched_getaffinity(0))
+    return settings.train_threads or max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def _packed(job: Job, _settings: Settings) -> dict[str, Any] | None:

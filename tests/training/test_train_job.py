@@ -179,6 +179,12 @@ def test_too_few_held_out_rows_give_no_estimate_and_a_reason(workshop: Workshop)
     assert values["js_estimate_train"] is not None
 
 
+def test_minimax_says_that_it_saturates_and_the_others_say_nothing(stocked: Workshop) -> None:
+    for recipe, warned in [("minimax", ["saturating_loss"]), ("dcgan", [])]:
+        line = stocked.train("points", short(stocked, "points", recipe, images=32), job=recipe)
+        assert [n.data["code"] for n in line.of(Note) if n.type == "warning"] == warned
+
+
 def test_looking_at_the_players_does_not_change_what_they_become(stocked: Workshop) -> None:
     """Batch norm's and spectral normalisation's buffers move in every forward; a report must not move them."""
     ends = []

@@ -9,7 +9,7 @@ import torch
 from gan.checkpoint import ModelHeader, Written, write_model
 from gan.errors import CheckpointCorrupt, Diverged
 from gan.networks.conditioning import standardise_conditions
-from gan.spec import TrainingSpec
+from gan.spec import Loss, TrainingSpec
 from ledger.storage import Storage
 from worker.line import ControlLine
 from worker.protocol import (
@@ -39,6 +39,14 @@ PREVIEWS = 50
 PREVIEW_SECONDS = 2.0
 """Where no interval in images is asked for: previews over a job's budget, and the least time between two."""
 PROGRESS_SECONDS = 0.5
+KNOWN_WEAKNESSES: dict[Loss, dict[str, str]] = {
+    "minimax": {
+        "code": "saturating_loss",
+        "message": "the generator's loss saturates: where the discriminator is sure, its gradient vanishes",
+        "remedy": "watch gradient_norm_generator; recipe dcgan has the same fixed point and a gradient that lives",
+    }
+}
+"""What a job says of its loss at the start; the run itself shows it in the metrics."""
 
 
 def run(assignment: Assignment, line: ControlLine) -> None:
@@ -69,7 +77,7 @@ class TrainingJob:
     def run(self) -> None:
         """Until the budget is spent or somebody says stop."""
         self.line.send(Started(device=device_name(self.device)))
-        self._explain_missing_estimates()
+        self._say_what_to_expect()
         while (ended_by := self.trainer.ended_by) is None:
             if self.line.stop is not None:
                 return self._stop(save=self.line.stop.save)
@@ -196,9 +204,14 @@ class TrainingJob:
         self._progress()
         self.line.send(Done(ended_by=ended_by))
 
-    def _explain_missing_estimates(self) -> None:
+    def _say_what_to_expect(self) -> None:
+        """At a job's first start: which estimates will be missing, and what its loss is known for."""
+        if self.state.counters.images:
+            return
+        if self.spec.loss in KNOWN_WEAKNESSES:
+            self.line.send(Note(type="warning", data=KNOWN_WEAKNESSES[self.spec.loss]))
         held = len(self.data.held_rows)
-        if held < FEWEST and not self.state.counters.images:
+        if held < FEWEST:
             reason = f"{held} rows are held out and an estimate needs {FEWEST}: held-out estimates stay empty"
             self.line.send(Note(type="estimates.missing", data={"reason": reason}))
 
