@@ -51,7 +51,9 @@ class Settings(BaseSettings):
         0,
         description="CPU threads of one forward pass in the service; 0 = half of the cores, the others encode.",
     )
-    train_threads: Threads = Field(0, description="CPU threads of a training child; 0 = all cores but one, which serves.")
+    train_threads: Threads = Field(
+        0, description="CPU threads of a training child; 0 = all cores but one, which serves."
+    )
     lease_seconds: Seconds = Field(30.0, description="How long a claim on a job holds without a heartbeat, in seconds.")
     heartbeat_seconds: Seconds = Field(5.0, description="How often a worker renews its claim, in seconds.")
     poll_seconds: Seconds = Field(
