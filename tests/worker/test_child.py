@@ -17,7 +17,7 @@ from worker.launch import Child, environment
 from worker.protocol import FENCED, Assignment, Failed, Lease, Report, Started, Stop, Stopped
 
 
-def assignment(folder: Path, act: str, seconds: float = 30) -> Assignment:
+def assignment(folder: Path, act: str) -> Assignment:
     return Assignment(
         job="job_1",
         epoch=1,
@@ -26,18 +26,24 @@ def assignment(folder: Path, act: str, seconds: float = 30) -> Assignment:
         storage=str(folder),
         device="cpu",
         threads=1,
-        deadline=time.monotonic() + seconds,
+        deadline=time.monotonic() + 60,
     )
 
 
 @contextmanager
-def child(folder: Path, act: str, seconds: float = 30) -> Iterator[Child]:
+def child(folder: Path, act: str) -> Iterator[Child]:
     """A child whose job has begun."""
     with Child(environment(CPU, 1), "stub_jobs") as started:
-        started.tell(assignment(folder, act, seconds))
+        started.tell(assignment(folder, act))
         assert hear(started)[0] == Started(device="cpu")
         eventually((folder / "job_1.pid").exists)
         yield started
+
+
+def lease(one: Child, seconds: float) -> None:
+    """Have it know of a lease of so many seconds."""
+    one.tell(Lease(deadline=time.monotonic() + seconds))
+    time.sleep(0.2)
 
 
 def hear(one: Child) -> list[Report]:
@@ -55,25 +61,30 @@ def test_a_child_whose_control_pipe_closes_is_gone_within_a_second(tmp_path: Pat
 
 
 def test_a_child_fences_itself_at_its_deadline(tmp_path: Path) -> None:
-    with child(tmp_path, "sleep", seconds=1.5) as one:
+    with child(tmp_path, "sleep") as one:
+        lease(one, 0.6)
+        assert not gone(one.pid)
         eventually(lambda: gone(one.pid), 3)
         assert one.status == FENCED
 
 
 def test_a_renewed_lease_moves_the_deadline(tmp_path: Path) -> None:
-    with child(tmp_path, "sleep", seconds=1.5) as one:
-        one.tell(Lease(deadline=time.monotonic() + 3))
-        time.sleep(2)
+    with child(tmp_path, "sleep") as one:
+        lease(one, 1)
+        lease(one, 3)
+        time.sleep(1.5)
         assert not gone(one.pid)
-        eventually(lambda: gone(one.pid), 3)
+        eventually(lambda: gone(one.pid), 5)
 
 
 def test_a_child_that_was_stopped_beyond_its_lease_ends_when_it_is_continued(tmp_path: Path) -> None:
-    with child(tmp_path, "wait", seconds=1.5) as one:
+    with child(tmp_path, "wait") as one:
+        lease(one, 0.8)
         os.kill(one.pid, signal.SIGSTOP)
-        time.sleep(2)
+        time.sleep(1.2)
+        assert not gone(one.pid)
         os.kill(one.pid, signal.SIGCONT)
-        eventually(lambda: gone(one.pid), 1)
+        eventually(lambda: gone(one.pid), 3)
         assert one.status == FENCED
         assert one.reports(0) == []
 
