@@ -31,7 +31,7 @@ clean:
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Ganymede needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	@echo 'making .venv'
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/run.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo 'installing Ganymede into .venv (PyTorch is large: minutes, once)'

@@ -17,6 +17,8 @@ app = typer.Typer(help="Upload data and look at it.", no_args_is_help=True)
 Named = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name or id.")]
 Side = Annotated[int | None, typer.Option(help="Resize to this many pixels; chosen from the data by default.")]
 
+Waiting = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is prepared.")]
+
 SKIPPED_SHOWN = 10
 """How many skipped files are named before the rest is only counted."""
 
@@ -28,12 +30,30 @@ def add(
     name: Annotated[str | None, typer.Option(help="The dataset's name; by default that of the file or folder.")] = None,
     width: Side = None,
     height: Side = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is prepared.")] = True,
+    wait: Waiting = True,
     as_json: AsJson = False,
 ) -> None:
     """Upload images or points. A folder is zipped on the way; links in it are not followed."""
     with connect(context) as client:
         dataset = upload(client, path, name, width, height)
+        dataset = client.datasets.settled(dataset.id) if wait else dataset
+    show(dataset, as_json)
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    folder: Annotated[str, typer.Argument(help="A folder below the server's import directory.")],
+    name: Annotated[str, typer.Option(help="The dataset's name.")],
+    width: Side = None,
+    height: Side = None,
+    wait: Waiting = True,
+    as_json: AsJson = False,
+) -> None:
+    """Have the server read a folder of its own, below GANYMEDE_IMPORT_DIR."""
+    asked = {"name": name, "source": {"path": folder}, "width": width, "height": height}
+    with connect(context) as client:
+        dataset = client.datasets.import_folder({key: value for key, value in asked.items() if value is not None})
         dataset = client.datasets.settled(dataset.id) if wait else dataset
     show(dataset, as_json)
 

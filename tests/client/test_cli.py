@@ -1,6 +1,7 @@
 """The command line: pure JSON for scripts, one line for an error, exit codes that mean something."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -199,6 +200,19 @@ def test_a_reader_that_leaves_early_is_no_error(fake: Fake) -> None:
     command = f"{sys.executable} -m ganymede jobs metrics job_1 --json | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")
+
+
+def test_leaving_a_watch_says_that_the_job_goes_on(fake: Fake) -> None:
+    fake.on("GET /v1/jobs/job_1", job("running"))
+    command = [sys.executable, "-m", "ganymede", "jobs", "watch", "job_1"]
+    watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with watching:
+        assert watching.stderr is not None
+        assert watching.stderr.readline().startswith("job_1 running 640 images")
+        watching.send_signal(signal.SIGINT)
+        out, err = watching.communicate(timeout=10)
+    assert (watching.returncode, out) == (130, "")
+    assert "the job goes on: `ganymede jobs watch job_1`" in err
 
 
 def test_help_loads_neither_http_nor_pydantic() -> None:

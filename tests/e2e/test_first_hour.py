@@ -52,6 +52,17 @@ def test_a_folder_is_uploaded_and_what_was_left_out_is_named(stack: Stack, folde
     assert sum(shown["report"]["per_class"].values()) == 200
 
 
+def test_a_folder_that_lies_on_the_server_is_read_there(stack: Stack, folder: Path) -> None:
+    imports = Path(stack.environment["GANYMEDE_IMPORT_DIR"])
+    shutil.copytree(folder / "3", imports / "threes", symlinks=True)
+    done = stack.run("datasets", "import", "threes", "--name", "threes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["count"] == len(list((folder / "3").iterdir())) - 3
+    refused = stack.run("datasets", "import", "../data", "--name", "stolen")
+    assert refused.returncode == 3
+    assert "path" in refused.stderr
+
+
 def test_what_was_chosen_comes_back_with_reasons(stack: Stack, trained: str) -> None:
     [job] = json.loads(stack.run("jobs", "list", "--model", trained, "--json").stdout)["data"]
     spec = json.loads(stack.run("jobs", "show", job["id"], "--json").stdout)["spec"]

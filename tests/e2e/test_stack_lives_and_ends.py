@@ -1,12 +1,13 @@
 """`ganymede up` as a whole: it ends within 10 s, leaves nothing behind, and goes on where it stopped."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,96 +17,164 @@ from running import END_SECONDS, Stack, environment_for, running_stack
 from safetensors.numpy import load_file
 
 from ganymede import Client, GanymedeError, JobCancelled
-from ganymede.records import Job
 
 LONG = ("--images", "100000000", "--width", "8", "--checkpoint-every", "6400")
-"""A training that does not end by itself, with a checkpoint every second or so."""
+"""A training that does not end by itself, with a checkpoint every few seconds."""
+
+SHORT = ("--images", "9600", "--checkpoint-every", "3200", "--seed", "7")
+"""What makes of it one that does, by the same steps each time."""
+
+NUMBERS = count()
 
 
-def begin(stack: Stack, digits_zip: Path, *overrides: str) -> str:
-    """A long training of a model `long`; the job's id, once it has a checkpoint."""
-    assert stack.run("datasets", "add", str(digits_zip), "--name", "digits").returncode == 0
-    done = stack.run("train", "digits", "--model", "long", *LONG, *overrides, "--json")
+@dataclass(frozen=True)
+class Training:
+    """A job that trains, on a stack, seen by a client."""
+
+    stack: Stack
+    client: Client
+    job: str
+    model: str
+
+    def images(self) -> int:
+        progress = self.client.jobs.get(self.job).progress
+        return progress.images if progress else 0
+
+    def runs_beyond(self, images: int) -> bool:
+        try:
+            return self.client.jobs.get(self.job).status == "running" and self.images() > images
+        except GanymedeError:
+            return False
+
+    def newest(self) -> int:
+        return max((checkpoint.images for checkpoint in self.client.models.get(self.model).checkpoints), default=0)
+
+    def resumptions(self) -> list[int]:
+        """At how many images the job went on, each time."""
+        events = self.client.jobs.events(self.job, limit=100).data
+        return [event.data["images"] for event in events if event.type == "job.resumed"]
+
+
+@pytest.fixture(scope="module")
+def own(digits_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose processes these tests may kill."""
+    with running_stack(tmp_path_factory.mktemp("own") / "data") as stack:
+        add_digits(stack, digits_zip)
+        yield stack
+
+
+@pytest.fixture
+def training(own: Stack) -> Iterator[Training]:
+    """A long training that has a checkpoint; cancelled afterwards, so that the next has the worker."""
+    with own.client() as client:
+        training = begin(own, client)
+        yield training
+        client.jobs.cancel(training.job)
+        until(lambda: client.jobs.get(training.job).ended)
+
+
+def add_digits(stack: Stack, digits_zip: Path) -> None:
+    done = stack.run("datasets", "add", str(digits_zip), "--name", "digits")
     assert done.returncode == 0, done.stderr
-    with stack.client() as client:
-        until(lambda: client.models.get("long").checkpoints)
-    return str(json.loads(done.stdout)["id"])
 
 
-def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def begin(stack: Stack, client: Client, *overrides: str) -> Training:
+    model = f"long-{next(NUMBERS)}"
+    done = stack.run("train", "digits", "--model", model, *LONG, *overrides, "--json")
+    assert done.returncode == 0, done.stderr
+    training = Training(stack, client, str(json.loads(done.stdout)["id"]), model)
+    until(training.newest)
+    return training
+
+
+def until(condition: Callable[[], object], seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "this did not come about in time"
         time.sleep(0.1)
 
 
-def further(client: Client, job: str, images: int) -> Callable[[], bool]:
-    """Whether the job runs and has come beyond so many images."""
-
-    def look() -> bool:
-        found = client.jobs.get(job)
-        return found.status == "running" and images_of(found) > images
-
-    return look
-
-
-def images_of(job: Job) -> int:
-    return job.progress.images if job.progress else 0
+@pytest.mark.parametrize(
+    "victim", [("worker.child",), ("worker", "train"), ("service",)], ids=["the child", "its worker", "the service"]
+)
+def test_a_process_that_is_killed_comes_back(training: Training, victim: tuple[str, ...]) -> None:
+    before = training.images()
+    training.stack.find(*victim).kill()
+    if victim != ("service",):
+        until(training.resumptions)
+    until(lambda: training.runs_beyond(before))
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    return tmp_path / "data"
+def test_a_paused_job_keeps_its_state_until_it_is_resumed(training: Training) -> None:
+    assert training.stack.run("jobs", "pause", training.job).returncode == 0
+    until(lambda: training.client.jobs.get(training.job).status == "paused")
+    kept = training.newest()
+    assert training.stack.run("jobs", "resume", training.job).returncode == 0
+    until(lambda: training.runs_beyond(kept))
+    assert training.resumptions() == [kept]
 
 
-def test_a_job_goes_on_exactly_at_the_next_start(own: Path, digits_zip: Path, tmp_path: Path) -> None:
-    short = ("--images", "19200", "--seed", "7")
-    with running_stack(own) as stack:
-        job = begin(stack, digits_zip, *short)
+def test_cancel_is_heard_within_seconds_and_leaves_a_model(training: Training, tmp_path: Path) -> None:
+    stack, job = training.stack, training.job
+    assert stack.run("sample", training.model, "--count", "4", "--out", str(tmp_path / "live.png")).returncode == 0
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "ganymede", "jobs", "watch", job, "--json"],
+        env={**stack.environment, "GANYMEDE_URL": stack.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    asked = time.monotonic()
+    assert stack.run("jobs", "cancel", job).returncode == 0
+    with pytest.raises(JobCancelled):
+        training.client.jobs.wait(job, timeout=20)
+    assert time.monotonic() - asked < 10
+    said, _ = watching.communicate(timeout=20)
+    assert (watching.returncode, json.loads(said)["status"]) == (6, "cancelled")
+    assert training.newest() > 0
+
+
+def test_a_second_stack_on_the_same_data_or_port_says_so(own: Stack, tmp_path: Path) -> None:
+    port = own.url.rpartition(":")[2]
+    same_data = up("--data", str(own.data), "--port", "0")
+    same_port = up("--data", str(tmp_path / "other"), "--port", port)
+    assert (same_data.returncode, same_port.returncode) == (1, 1)
+    assert "is in use by another `ganymede up`" in same_data.stderr
+    assert f"cannot listen at http://127.0.0.1:{port}: Address already in use" in same_port.stderr
+
+
+def test_a_job_goes_on_exactly_at_the_next_start(own: Stack, tmp_path: Path, digits_zip: Path) -> None:
+    """Ended by Ctrl-C in the middle, a training ends with the very tensors of one that was left alone."""
+    with running_stack(tmp_path / "data") as stack, stack.client() as client:
+        add_digits(stack, digits_zip)
+        ended = begin(stack, client, *SHORT)
         assert stack.end(signal.SIGINT) < END_SECONDS
         assert stack.process.wait() == 0
-    with running_stack(own) as stack, stack.client() as client:
-        found = client.jobs.wait(job, timeout=120)
-        assert found.attempt == 0
-        [resumed] = [event for event in client.jobs.events(job, limit=100).data if event.type == "job.resumed"]
-        assert 0 < resumed.data["images"] < 19200
-        assert stack.run("train", "digits", "--model", "straight", *LONG, *short, "--watch").returncode == 0
-        interrupted, straight = (tensors(client, model, tmp_path) for model in ("long", "straight"))
+    with running_stack(tmp_path / "data") as stack, stack.client() as client:
+        resumed = Training(stack, client, ended.job, ended.model)
+        assert client.jobs.wait(ended.job, timeout=120).attempt == 0
+        [images] = resumed.resumptions()
+        assert 0 < images < 9600
+        interrupted = tensors(resumed, tmp_path)
+    with own.client() as client:
+        alone = begin(own, client, *SHORT)
+        client.jobs.wait(alone.job, timeout=120)
+        straight = tensors(alone, tmp_path)
     assert interrupted.keys() == straight.keys()
     assert all(np.array_equal(interrupted[name], straight[name]) for name in straight)
 
 
-def tensors(client: Client, model: str, folder: Path) -> dict[str, np.ndarray]:
+def tensors(training: Training, folder: Path) -> dict[str, np.ndarray]:
     """The networks of a model's newest checkpoint."""
-    newest = max(client.models.get(model).checkpoints, key=lambda checkpoint: checkpoint.images)
-    assert newest.images == 19200
-    return load_file(client.models.download(model, newest.id, folder / f"{model}.safetensors"))
+    newest = max(training.client.models.get(training.model).checkpoints, key=lambda checkpoint: checkpoint.images)
+    assert newest.images == 9600
+    target = folder / f"{training.model}.safetensors"
+    return load_file(training.client.models.download(training.model, newest.id, target))
 
 
-@pytest.mark.parametrize(
-    "victim",
-    [("worker", "--queue"), ("worker.child",), ("service",)],
-    ids=["the worker", "its child", "the service"],
-)
-def test_a_process_that_is_killed_comes_back(own: Path, digits_zip: Path, victim: tuple[str, ...]) -> None:
-    with running_stack(own) as stack, stack.client() as client:
-        job = begin(stack, digits_zip)
-        words = (*victim, "train") if "--queue" in victim else victim
-        before = images_of(client.jobs.get(job))
-        stack.find(*words).kill()
-        until(lambda: answers(client) and further(client, job, before)())
-
-
-def answers(client: Client) -> bool:
-    try:
-        return bool(client.ready())
-    except GanymedeError:
-        return False
-
-
-def test_nothing_outlives_a_stack_that_is_killed(own: Path, digits_zip: Path) -> None:
-    with running_stack(own) as stack:
-        begin(stack, digits_zip)
+def test_nothing_outlives_a_stack_that_is_killed(tmp_path: Path, digits_zip: Path) -> None:
+    with running_stack(tmp_path / "data") as stack, stack.client() as client:
+        add_digits(stack, digits_zip)
+        begin(stack, client)
         before = stack.processes()
         assert len(before) >= 5
         stack.process.kill()
@@ -113,39 +182,8 @@ def test_nothing_outlives_a_stack_that_is_killed(own: Path, digits_zip: Path) ->
         assert not left
 
 
-def test_cancel_is_heard_within_seconds_while_it_trains(own: Path, digits_zip: Path) -> None:
-    with running_stack(own) as stack, stack.client() as client:
-        job = begin(stack, digits_zip)
-        drawn = stack.run("sample", "long", "--count", "4", "--out", str(own / "live.png"))
-        assert drawn.returncode == 0, drawn.stderr
-        watching = subprocess.Popen(
-            [sys.executable, "-m", "ganymede", "jobs", "watch", job, "--json"],
-            env={**stack.environment, "GANYMEDE_URL": stack.url},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        asked = time.monotonic()
-        assert stack.run("jobs", "cancel", job).returncode == 0
-        with pytest.raises(JobCancelled):
-            client.jobs.wait(job, timeout=20)
-        assert time.monotonic() - asked < 10
-        said, _ = watching.communicate(timeout=20)
-        assert (watching.returncode, json.loads(said)["status"]) == (6, "cancelled")
-        assert client.models.get("long").checkpoints
-
-
-def test_a_second_stack_on_the_same_data_or_port_says_so(own: Path, tmp_path: Path) -> None:
-    with running_stack(own) as stack:
-        port = stack.url.rpartition(":")[2]
-        same_data = up("--data", str(own), "--port", "0")
-        same_port = up("--data", str(tmp_path / "other"), "--port", port)
-    assert (same_data.returncode, same_port.returncode) == (1, 1)
-    assert "is in use by another `ganymede up`" in same_data.stderr
-    assert f"cannot listen at http://127.0.0.1:{port}: Address already in use" in same_port.stderr
-
-
-def test_a_setting_that_makes_no_sense_is_one_line(own: Path) -> None:
-    done = up("--data", str(own), "--port", "0", GANYMEDE_LEASE_SECONDS="soon")
+def test_a_setting_that_makes_no_sense_is_one_line(tmp_path: Path) -> None:
+    done = up("--data", str(tmp_path / "data"), "--port", "0", GANYMEDE_LEASE_SECONDS="soon")
     assert done.returncode != 0
     assert "lease_seconds" in done.stderr.lower()
     assert "Traceback" not in done.stderr
@@ -153,5 +191,5 @@ def test_a_setting_that_makes_no_sense_is_one_line(own: Path) -> None:
 
 def up(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "ganymede", "up", *arguments]
-    environment = environment_for(**settings) | {"COLUMNS": os.environ.get("COLUMNS", "80")}
+    environment = environment_for(**settings)
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
