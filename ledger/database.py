@@ -173,9 +173,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql_engine(url: URL) -> Engine:
+    # a database made without an encoding (SQL_ASCII) would else answer in bytes
     return create_engine(
         url,
-        connect_args={"connect_timeout": 5},
+        connect_args={"connect_timeout": 5, "client_encoding": "utf8"},
         json_serializer=partial(json.dumps, allow_nan=False),
         pool_pre_ping=True,
         pool_size=5,
