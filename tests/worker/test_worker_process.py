@@ -51,7 +51,7 @@ def test_an_unusable_upload_is_a_failed_dataset_with_the_reason(bench: Bench, st
 def test_jobs_run_one_after_the_other_in_order(bench: Bench, start_worker: Start) -> None:
     jobs = [bench.job("work") for _ in range(3)]
     start_worker(bench)
-    eventually(lambda: all(bench.status(job) == "succeeded" for job in jobs), 20)
+    eventually(lambda: all(bench.status(job) == "succeeded" for job in jobs))
     ended = [bench.jobs.get(job.id).finished_at or 0.0 for job in jobs]
     begun = [bench.jobs.get(job.id).started_at or 0.0 for job in jobs]
     assert ended[0] <= begun[1]
@@ -105,7 +105,7 @@ def test_the_child_of_a_killed_worker_is_gone_within_a_second_and_the_next_worke
     eventually(lambda: gone(pid), 1)
     worker.process.wait()
     start_worker(bench)
-    eventually(lambda: bench.status(job) == "succeeded", 10)  # the lease would have held for 30 s
+    eventually(lambda: bench.status(job) == "succeeded")  # the lease would have held for 30 s
     assert bench.jobs.get(job.id).epoch == 2
 
 
@@ -120,7 +120,7 @@ def test_a_worker_stopped_beyond_its_lease_loses_the_job_and_cannot_write(
     for stopped in (stale.process.pid, pid):
         os.kill(stopped, signal.SIGSTOP)
     start_worker(bench)
-    eventually(lambda: bench.status(job) == "succeeded", 10)
+    eventually(lambda: bench.status(job) == "succeeded")
     before = bench.jobs.get(job.id)
     for stopped in (stale.process.pid, pid):
         os.kill(stopped, signal.SIGCONT)
@@ -146,7 +146,7 @@ def test_a_bell_starts_a_job_long_before_the_reconciler_would(
     for _ in range(2):
         job = bench.job("work")
         doorbell.ring("light", job.id)
-        eventually(lambda job=job: bench.status(job) == "succeeded", 10)
+        eventually(lambda job=job: bench.status(job) == "succeeded")
     status, _ = worker.stop()
     assert status == 0
 
@@ -157,14 +157,14 @@ def test_jobs_run_while_redis_is_dead_and_when_it_is_back(
     bench = make_bench(broker_url=redis.url, reconcile_seconds=0.5)
     worker = start_worker(bench)
     jobs = [bench.job("work")]
-    eventually(lambda: bench.status(jobs[0]) == "succeeded", 15)
+    eventually(lambda: bench.status(jobs[0]) == "succeeded")
     redis.kill()
     jobs.append(bench.job("work"))
-    eventually(lambda: bench.status(jobs[1]) == "succeeded", 15)
+    eventually(lambda: bench.status(jobs[1]) == "succeeded")
     eventually(lambda: "the broker does not answer: jobs are taken straight from the ledger" in worker.log, 15)
     redis.start()
     jobs.append(bench.job("work"))
-    eventually(lambda: bench.status(jobs[2]) == "succeeded", 15)
+    eventually(lambda: bench.status(jobs[2]) == "succeeded")
     assert [bench.jobs.get(job.id).epoch for job in jobs] == [1, 1, 1]
     eventually(lambda: "the broker answers again" in worker.log, 15)
     status, log = worker.stop()
@@ -179,7 +179,7 @@ def test_a_worker_without_its_broker_starts_works_and_ends(
     bench = make_bench(broker_url=Redis(tmp_path).url, reconcile_seconds=0.5)
     worker = start_worker(bench)
     job = bench.job("work")
-    eventually(lambda: bench.status(job) == "succeeded", 15)
+    eventually(lambda: bench.status(job) == "succeeded")
     begun = time.monotonic()
     status, log = worker.stop()
     assert status == 0

@@ -195,7 +195,7 @@ class WorkerProcess:
         sys.stderr.write(self.log)  # pytest shows it where a test fails
 
 
-def eventually(find: Callable[[], T | None], seconds: float = 10) -> T:
+def eventually(find: Callable[[], T | None], seconds: float = 30) -> T:
     """The first thing found that is neither None nor False."""
     until = time.monotonic() + seconds
     while True:
