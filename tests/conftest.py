@@ -1,10 +1,11 @@
-"""What all tests share: this folder is importable (`seeded`, `running`), and `stack` is a running Ganymede."""
+"""What all tests share: this folder is importable (`seeded`, `running`, `servers`); `stack` is a running Ganymede."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from running import Stack, running_stack
+from servers import PostgreSQL
 
 
 @pytest.fixture(scope="session")
@@ -24,12 +25,20 @@ def digits_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pack_digits(tmp_path_factory.mktemp("digits") / "digits.zip")
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server for the whole session."""
+    server = PostgreSQL()
+    yield server
+    server.stop()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """A failed test that used a stack shows the end of its logs."""
+    """A failed test that used running processes (a fixture with `logs()`) shows the end of their logs."""
     report = yield
     if report.failed:
         for value in getattr(item, "funcargs", {}).values():
-            if isinstance(value, Stack):
-                report.sections.append(("the stack's logs", value.logs()))
+            if callable(logs := getattr(value, "logs", None)):
+                report.sections.append(("the processes' logs", logs()))
     return report

