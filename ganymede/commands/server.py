@@ -30,7 +30,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where pictures and the demo's own data go.", file_okay=False)] = Path(
         "demo"
     ),
-    seconds: Annotated[float, typer.Option(min=1, max=75, help="Seconds of training.")] = 70,
+    seconds: Annotated[float, typer.Option(min=1, max=75, help="Seconds of training.")] = 75,
 ) -> None:
     """Train a GAN on real handwritten digits, through the API alone, and look at what it learned."""
     from ganymede import demo as show
