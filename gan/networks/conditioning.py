@@ -13,12 +13,16 @@ from gan.spec import Conditioning
 
 
 class ClassEmbedding(nn.Module):
-    """A learned vector a class, ~ N(0, 1) at first: one-hot or mixed rows (N, classes) → (N, width)."""
+    """A learned vector a class: one-hot or mixed rows (N, classes) → (N, width).
+
+    It begins at N(0, 1/classes), well below z's variance of one: where the class weighs as much as z from the start,
+    the generator learns to go by the class alone, and the pictures of a class are nearly the same.
+    """
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(classes, width, bias=False)
-        nn.init.normal_(self.linear.weight)
+        nn.init.normal_(self.linear.weight, 0.0, classes**-0.5)
 
     def forward(self, c: Tensor) -> Tensor:
         """A matrix product: with one-hot rows a look-up, with mixtures a walk between the embeddings."""
@@ -86,6 +90,8 @@ class ProjectionHead(nn.Module):
         super().__init__()
         self.linear = nn.Linear(features, 1)
         self.embed = embedder(conditioning, features)
+        if isinstance(self.embed, ClassEmbedding):  # no z to drown here: the class may weigh in from the start
+            nn.init.normal_(self.embed.linear.weight)
         self.scale = features**-0.5
 
     def forward(self, features: Tensor, c: Tensor | None) -> Tensor:
