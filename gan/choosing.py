@@ -97,6 +97,10 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
     gpu = device.startswith("cuda")
     published = f"as published for {request.recipe}"
     lipschitz = choosing.pick("lipschitz", request.lipschitz, recipe.lipschitz, published)
+
+    def in_force(control: str) -> str:
+        return published if lipschitz == control else f"not in force: lipschitz is {lipschitz}"
+
     r1, r2 = _gammas(request, recipe, regime, choosing)
     critic_steps = choosing.pick("critic_steps", request.critic_steps, recipe.critic_steps, published)
     batch_size = _batch_size(request, recipe, facts, choosing)
@@ -113,8 +117,10 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
         max_seconds=request.max_seconds,
         loss=choosing.pick("loss", request.loss, recipe.loss, published),
         lipschitz=lipschitz,
-        clip=request.clip or recipe.clip,
-        gradient_penalty=request.gradient_penalty or recipe.gradient_penalty,
+        clip=choosing.pick("clip", request.clip, recipe.clip, in_force("weight_clipping")),
+        gradient_penalty=choosing.pick(
+            "gradient_penalty", request.gradient_penalty, recipe.gradient_penalty, in_force("gradient_penalty")
+        ),
         r1=r1,
         r2=r2,
         critic_steps=critic_steps,
@@ -301,6 +307,6 @@ def _clock_reasons(request: TrainRequest) -> dict[str, str]:
     """Reasons of the cadences that stay None: they change nothing that is learned, so the clock may decide."""
     reasons = {
         "checkpoint_every": "by the clock: after 5 seconds, then every 30, so that a crash costs little",
-        "preview_every": "about fifty over the job, at most one every two seconds",
+        "preview_every": "about fifty over the job, no two within two seconds",
     }
     return {field: reason for field, reason in reasons.items() if getattr(request, field) is None}

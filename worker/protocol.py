@@ -140,7 +140,7 @@ class Prepared(Line):
 
 
 class Note(Line):
-    """Something worth an event: `warning`, `resumed`, `checkpoint_skipped`, …"""
+    """Something worth an event: `warning`, `job.resumed`, `checkpoint.skipped`, …"""
 
     say: Literal["note"] = "note"
     type: str

@@ -31,6 +31,15 @@ def channels_by_stage(width: int, stages: int) -> list[int]:
     return [width * min(2**k, WIDEST) for k in reversed(range(stages))]
 
 
+def group_count(channels: int) -> int:
+    """Groups of `GROUP_SIZE` channels or a little more: the most that `channels` can be divided into evenly.
+
+    >>> group_count(64), group_count(50), group_count(10)
+    (4, 2, 1)
+    """
+    return next(groups for groups in range(max(1, channels // GROUP_SIZE), 0, -1) if channels % groups == 0)
+
+
 def scaled(layer: nn.Conv2d, gain: float) -> nn.Conv2d:
     """The layer with weights ~ N(0, gain²/fan_in) and no bias of its own."""
     fan_in = layer.weight[0].numel()
@@ -56,7 +65,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, depth: int) -> None:
         super().__init__()
         inner = channels * EXPANSION
-        groups = max(1, inner // GROUP_SIZE)
+        groups = group_count(inner)
         # two layers of the three carry the variance; L^(-1/4) each keeps the sum of L branches of order one
         gain = GAIN * depth ** (-1 / 4)
         self.reduce = scaled(nn.Conv2d(channels, inner, 1, bias=False), gain)

@@ -5,7 +5,7 @@ import pytest
 from gan.choosing import resolve
 from gan.errors import InvalidRequest
 from gan.recipes import RECIPES
-from gan.spec import DatasetFacts, ImageShape, PointShape, TrainingSpec, TrainRequest
+from gan.spec import DatasetFacts, ImageShape, NetworkRequest, PointShape, TrainingSpec, TrainRequest
 
 DIGITS = DatasetFacts(count=1797, shape=ImageShape(channels=1, height=8, width=8), classes=tuple("0123456789"))
 FACES = DatasetFacts(count=5000, shape=ImageShape(channels=3, height=64, width=64))
@@ -58,15 +58,10 @@ def test_everything_left_out_is_chosen_with_a_reason() -> None:
     spec = ask(DIGITS)
     assert spec.conditional
     assert spec.network.conditioning.size == 10
-    assert {
-        "learning_rate",
-        "r1",
-        "batch_size",
-        "images",
-        "network.width",
-        "holdout",
-        "conditional",
-    } <= spec.chosen.keys()
+    asked_for = {"type", "dataset", "model", "recipe", "seed", "max_seconds", "network", "priority", "metadata"}
+    whole = {name for name in spec.chosen if "." not in name}
+    assert whole == TrainRequest.model_fields.keys() - asked_for
+    assert spec.chosen.keys() - whole == {f"network.{name}" for name in NetworkRequest.model_fields}
     assert all(spec.chosen.values())
 
 

@@ -8,7 +8,7 @@ import torch
 from gan.networks.build import build_discriminator, build_generator, parameter_count
 from gan.networks.conditioning import standardise_conditions
 from gan.networks.dcgan import DcganDiscriminator
-from gan.networks.r3 import ResidualBlock
+from gan.networks.r3 import ResidualBlock, group_count
 from gan.networks.sizes import stage_sizes
 from gan.spec import Conditioning, ImageShape, NetworkSpec, PointShape
 
@@ -64,6 +64,18 @@ def test_dcgan_has_batch_norm_in_the_critic_only_where_the_spec_says_so() -> Non
         critic = build_discriminator(network("dcgan", shape, batch_norm=wanted))
         assert isinstance(critic, DcganDiscriminator)
         assert any(isinstance(m, torch.nn.BatchNorm2d) for m in critic.modules()) is wanted
+
+
+@pytest.mark.parametrize("width", [4, 7, 13, 25, 41, 50, 100, 255])
+def test_any_width_can_be_built(width: int) -> None:
+    for architecture in ("dcgan", "r3"):
+        spec = network(architecture, ImageShape(channels=1, height=8, width=8), width=width)
+        assert build_discriminator(spec)(build_generator(spec)(torch.randn(1, 7), None), None).shape == (1,)
+
+
+def test_the_grouped_convolution_divides_every_number_of_channels_evenly() -> None:
+    assert all(channels % group_count(channels) == 0 for channels in range(1, 4000))
+    assert (group_count(1536), group_count(48), group_count(8)) == (96, 3, 1)
 
 
 def test_a_new_residual_block_is_the_identity() -> None:

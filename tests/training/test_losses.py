@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 
 from gan.spec import Lipschitz, Loss
 from worker.training import estimates, losses
+from worker.training.diagnosis import gradient_norm
 from worker.training.losses import LOSSES
 from worker.training.penalties import BEFORE_CRITIC_STEP, clip_weights, input_gradients, one_centred, zero_centred
 
@@ -132,6 +133,12 @@ def test_input_gradients_have_one_row_a_sample() -> None:
     x = torch.randn(5, 3, 4, 4, requires_grad=True)
     gradients = input_gradients(x.square().flatten(1).sum(dim=1), x)
     assert torch.allclose(gradients, 2 * x.detach().flatten(1))
+
+
+def test_the_gradient_norm_is_over_all_parameters_together() -> None:
+    network = nn.Linear(2, 1)
+    network.weight.grad, network.bias.grad = torch.tensor([[3.0, 0.0]]), torch.tensor([4.0])
+    assert gradient_norm(network).item() == pytest.approx(5.0)
 
 
 def test_clipping_bounds_every_parameter_biases_included() -> None:
