@@ -1,12 +1,14 @@
 """The API's words: what a request may say, and what a job, network or sample is made of once all is chosen.
 
 Pure pydantic; imports no torch, so that the client and the ledger can read it.
-Unknown fields, NaN and infinities are refused everywhere (`Words`).
+Unknown fields, NaN and infinities are refused everywhere (`Words`); what a caller sends is also held to the very types
+of its fields (`Request`): no "3" for 3, no true for 1.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 MAX_SEED = 2**63 - 1
 """Seeds are 0 ≤ seed < 2⁶³."""
@@ -14,13 +16,46 @@ MAX_SEED = 2**63 - 1
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 """Names of datasets and models: what fits into a URL path segment without escapes, and has no `@`."""
 
+ID_PREFIXES = ("ds_", "job_", "mdl_", "ckpt_")
+"""What ids begin with, and so no name may: wherever a name goes, an id goes too."""
+
+MOST_FIELDS = 100
+"""Fields of one object in a request; far more than any has, so that a flood of unknown ones costs one error."""
+
+
+def no_id(name: str) -> str:
+    """A new name that cannot be mistaken for an id; ValueError for one that could."""
+    if name.startswith(ID_PREFIXES):
+        raise ValueError(f"a name may not begin with {', '.join(ID_PREFIXES)}: ids do")
+    return name
+
+
+def few_entries(value: Any) -> Any:
+    """An object of a bearable size, or what is no object; ValueError for more than `MOST_FIELDS` entries."""
+    if isinstance(value, dict) and len(value) > MOST_FIELDS:
+        raise ValueError(f"{len(value)} fields are too many")
+    return value
+
+
+def wrong(field: str, message: str, *, missing: bool = False) -> ValidationError:
+    """The error of a rule that concerns several fields, told of the one to change; `missing` if it was not sent."""
+    kind = PydanticCustomError("missing" if missing else "value_error", "{reason}", {"reason": message})
+    return ValidationError.from_exception_data("request", [InitErrorDetails(type=kind, loc=(field,), input=None)])
+
+
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED, strict=True)]
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Name = Annotated[
+    str,
+    Field(pattern=NAME_PATTERN, json_schema_extra={"not": {"pattern": "^(ds|job|mdl|ckpt)_"}}),
+    AfterValidator(no_id),
+]
+"""The name of a new dataset or model."""
 REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9._-]{1,100})?$"
 Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
 """An id or a name; of a model, perhaps with a checkpoint: `faces@120000`."""
 
-Latent = Annotated[list[float], Field(min_length=1, max_length=4096)]
+Latent = Annotated[list[float], Field(min_length=1, max_length=4096, fail_fast=True)]
+Vector = Annotated[list[float], Field(fail_fast=True)]
 Label = Annotated[str | int, Field(union_mode="left_to_right")]
 """A class by name or by index."""
 
@@ -33,12 +68,30 @@ Optimizer = Literal["adam", "rmsprop"]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Metadata = Annotated[
+    dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=16), BeforeValidator(few_entries)
+]
+"""A caller's own words about a job."""
+MOST_ROWS = 10**9
+"""Samples or frames that can be spoken of at all; what a server makes at once is a setting, and far less."""
 
 
 class Words(BaseModel):
     """Base of every spec: frozen, unknown fields refused, no NaN or infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Request(Words):
+    """Base of what a caller sends: no value of another type is taken for the right one."""
+
+    model_config = ConfigDict(strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def no_flood(cls, value: Any) -> Any:
+        """At most `MOST_FIELDS` fields, known or not."""
+        return few_entries(value)
 
 
 # ---- what the data is ----
@@ -82,7 +135,7 @@ class DatasetFacts(Words):
 # ---- networks ----
 
 
-class NetworkRequest(Words):
+class NetworkRequest(Request):
     """The overridable part of a network; what is left out is chosen."""
 
     architecture: Architecture | None = None
@@ -111,7 +164,7 @@ class NetworkSpec(Words):
 # ---- training ----
 
 
-class TrainRequest(Words):
+class TrainRequest(Request):
     """Body of `POST /v1/jobs` with `type: train`. What is left out is chosen."""
 
     type: Literal["train"]
@@ -131,7 +184,7 @@ class TrainRequest(Words):
     batch_size: Annotated[int, Field(ge=2, le=65536)] | None = None
     optimizer: Optimizer | None = None
     learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
-    betas: tuple[Beta, Beta] | None = None
+    betas: Annotated[tuple[Beta, Beta], Field(strict=False)] | None = None
     ema_halflife: NonNegative | None = None
     augment: Literal["none"] | None = None
     conditional: bool | None = None
@@ -142,7 +195,7 @@ class TrainRequest(Words):
     preview_every: Annotated[int, Field(ge=1)] | None = None
     keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] | None = None
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
-    metadata: Annotated[dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=16)] = {}
+    metadata: Metadata = {}
 
 
 class Schedule(Words):
@@ -204,7 +257,7 @@ class TrainingSpec(Words):
 Returns = Literal["image", "latent"]
 
 
-class SampleSpec(Words):
+class SampleSpec(Request):
     """Body of `POST /v1/samples`. One of `seeds`, `seed` (+ `count`) or `latents` says which samples.
 
     `truncation` is ψ in [0, 1]. `labels` has one entry a sample, or one for all; `condition` is a vector for all
@@ -212,12 +265,12 @@ class SampleSpec(Words):
     """
 
     model: Reference
-    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
+    seeds: Annotated[list[Seed], Field(min_length=1, fail_fast=True)] | None = None
     seed: Seed | None = None
-    count: Annotated[int, Field(ge=1)] | None = None
-    latents: Annotated[list[Latent], Field(min_length=1)] | None = None
-    labels: Annotated[list[Label], Field(min_length=1)] | None = None
-    condition: list[float] | list[list[float]] | None = None
+    count: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
+    latents: Annotated[list[Latent], Field(min_length=1, fail_fast=True)] | None = None
+    labels: Annotated[list[Label], Field(min_length=1, fail_fast=True)] | None = None
+    condition: Vector | Annotated[list[Vector], Field(fail_fast=True)] | None = None
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
     layout: Literal["grid", "separate"] | None = None
     columns: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -229,36 +282,37 @@ class SampleSpec(Words):
         """Exactly one way to say which samples, and no seed beyond 2⁶³ - 1."""
         given = [name for name in ("seeds", "seed", "latents") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"give one of seeds, seed or latents, not {' and '.join(given)}")
+            raise wrong(given[1], f"give one of seeds, seed or latents, not {' and '.join(given)}")
         if self.count is not None and self.seed is None and given:
-            raise ValueError("count goes with seed; seeds and latents count themselves")
+            raise wrong("count", "count goes with seed; seeds and latents count themselves")
         if (self.seed or 0) + (self.count or 1) - 1 > MAX_SEED:
-            raise ValueError("seed + count goes beyond 2^63 - 1")
+            raise wrong("count", "seed + count goes beyond 2^63 - 1")
         return self
 
 
-class Keyframe(Words):
+class Keyframe(Request):
     """A point to walk through: a seed or a latent, with a label or condition if the model takes one."""
 
     seed: Seed | None = None
     latent: Latent | None = None
     label: Label | None = None
-    condition: list[float] | None = None
+    condition: Vector | None = None
 
     @model_validator(mode="after")
     def one_source(self) -> Self:
         """Exactly one of seed and latent."""
         if (self.seed is None) == (self.latent is None):
-            raise ValueError("a keyframe is a seed or a latent: give exactly one")
+            neither = self.seed is None
+            raise wrong("seed", "a keyframe is a seed or a latent: give exactly one", missing=neither)
         return self
 
 
-class InterpolationSpec(Words):
+class InterpolationSpec(Request):
     """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out."""
 
     model: Reference
-    keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64)]
-    frames: Annotated[int, Field(ge=2)] = 16
+    keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64, fail_fast=True)]
+    frames: Annotated[int, Field(ge=2, le=MOST_ROWS)] = 16
     method: Literal["slerp", "lerp"] = "slerp"
     easing: Literal["linear", "ease_in_out"] = "linear"
     loop: bool = False
@@ -272,17 +326,18 @@ class InterpolationSpec(Words):
     def frames_hold_keyframes(self) -> Self:
         """Every keyframe is a frame of its own."""
         if self.frames < len(self.keyframes):
-            raise ValueError(f"{len(self.keyframes)} keyframes need at least as many frames, not {self.frames}")
+            reason = f"{len(self.keyframes)} keyframes need at least as many frames, not {self.frames}"
+            raise wrong("frames", reason, missing="frames" not in self.model_fields_set)
         return self
 
 
-class FolderSource(Words):
+class FolderSource(Request):
     """A folder below the server's import directory (`GANYMEDE_IMPORT_DIR`)."""
 
     path: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class DatasetRequest(Words):
+class DatasetRequest(Request):
     """JSON body of `POST /v1/datasets`; the multipart form has the same fields beside `file`."""
 
     name: Name

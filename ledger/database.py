@@ -137,8 +137,8 @@ def _normal(url: str) -> URL:
     """The URL with the driver that is used here. Raises InvalidRequest for any other database."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise _refused(f"{url!r} is not a database URL") from error
+    except (ArgumentError, ValueError):  # what was given, or its parts, may hold a password: neither is repeated
+        raise _refused("this is not a database URL (sqlite:///FILE or postgresql://HOST/NAME)") from None
     if parsed.drivername not in {*DRIVERS, *DRIVERS.values()}:
         raise _refused(f"{parsed.drivername}:// is not sqlite:// or postgresql://")
     return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))

@@ -8,12 +8,11 @@ import sys
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
 from gan.errors import GanymedeError
 from ledger.database import Ledger
 from ledger.lifeline import end_with_parent
-from ledger.settings import PREFIX, Settings
+from ledger.settings import Settings, read_settings
 from service.app import create_app
 
 GRACE_SECONDS = 4
@@ -50,19 +49,12 @@ def main(given: list[str] | None = None) -> int:
     """Run the service; returns the exit status: 0, or 1 with one line on stderr where it cannot start."""
     arguments = arguments_of(given)
     try:
-        settings = Settings()
+        settings = read_settings()
         check(settings)
-    except (GanymedeError, ValidationError, ValueError, OSError) as error:
-        sys.stderr.write(f"ganymede service: {in_one_line(error)}\n")
+    except (GanymedeError, OSError) as error:
+        sys.stderr.write(f"ganymede service: {error}\n")
         return 1
     return serve(settings, arguments)
-
-
-def in_one_line(error: Exception) -> str:
-    """What is wrong, on one line; a bad setting by the name of its environment variable."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{PREFIX}{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
-    return " ".join(str(error).split())
 
 
 def check(settings: Settings) -> None:

@@ -60,6 +60,10 @@ CODES: Final[dict[int, str]] = {
 """Codes of the errors that the framework itself raises, by status."""
 
 INTERNAL: Final = "something went wrong inside; the log has it under this request id"
+MOST_ERRORS: Final = 20
+"""Errors that one answer lists; of more, it says how many."""
+LONGEST_NAME: Final = 100
+"""Characters of a field name that are repeated; an unknown field may be called anything."""
 RETRY_AFTER: Final = 2
 """Seconds after which a 503 without a figure of its own may be tried again."""
 
@@ -154,9 +158,11 @@ async def invalid_to_problem(request: Request, error: Exception) -> JSONResponse
         return problem(request, 400, meanings.MalformedRequest.code, _unreadable(found[0]))
     if any(item["loc"][0] == "path" for item in found):
         return problem(request, 404, meanings.NotFound.code, f"{request.url.path} can name nothing here")
-    fields = _fields(found, error.body)
+    fields = _fields(found[:MOST_ERRORS], error.body)
+    more = max(0, len(found) - MOST_ERRORS)
     detail = "; ".join(f"{_dotted(parts) or 'body'}: {message}" for parts, message in fields.items())
     errors = [FieldError(pointer=_pointer(parts), message=message) for parts, message in fields.items()]
+    detail += f"; and {more} more" if more else ""
     param = _dotted(next(iter(fields))) or None
     return problem(request, 422, meanings.InvalidRequest.code, detail, param=param, errors=errors)
 
@@ -180,13 +186,13 @@ def _path(item: Mapping[str, Any], body: Any) -> tuple[str, ...]:
     """Where the caller wrote it: pydantic's location without the names of union branches, which no body contains."""
     place, *parts = item["loc"]
     if place != "body":
-        return tuple(str(part) for part in parts)
+        return tuple(str(part)[:LONGEST_NAME] for part in parts)
     path: list[str] = []
     here = body
     for part in parts:
         inside = _within(here, part)
         if inside or item["type"] == "missing":
-            path.append(str(part))
+            path.append(str(part)[:LONGEST_NAME])
         here = here[part] if inside else here
     return tuple(path)
 

@@ -39,5 +39,7 @@ def validated(model: type[M], value: Any) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        found = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
+        found = [
+            {**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False, include_input=False)
+        ]
         raise RequestValidationError(found, body=value if isinstance(value, Mapping) else None) from error

@@ -26,6 +26,9 @@ JSON_NUMBERS: Final = 4_000_000
 HEADER_CHARACTERS: Final = 2_000
 """A header that lists seeds or labels is cut after this many characters, and then ends in `...`."""
 
+COUNTING: Final = ("seeds", "latents", "count", "labels", "condition")
+"""The fields that say how many samples there are, as `count_of` reads them."""
+
 Choose = Callable[[NetworkSpec], Offer]
 """How a request is answered, once the model is known."""
 
@@ -108,15 +111,22 @@ def asked(spec: Request) -> Asked | None:
 def check_count(spec: Request, settings: Settings) -> None:
     """Raises LimitExceeded for more samples or frames than one request may have."""
     if isinstance(spec, SampleSpec):
-        check_most(count_of(spec), settings.max_samples, "GANYMEDE_MAX_SAMPLES", "seeds" if spec.seeds else "count")
+        check_most(count_of(spec), settings.max_samples, "GANYMEDE_MAX_SAMPLES", counted_by(spec))
     else:
         check_most(spec.frames, settings.max_frames, "GANYMEDE_MAX_FRAMES", "frames")
+
+
+def counted_by(spec: SampleSpec) -> str:
+    """The field of the request that says how many samples there are; `count` if none does."""
+    return next((name for name in COUNTING if getattr(spec, name)), "count")
 
 
 def check_most(count: int, most: int, setting: str, param: str) -> None:
     """Raises LimitExceeded, naming the field and the setting, where `count` is more than `most`."""
     if count > most:
-        raise LimitExceeded(f"{param} is {count}; this server makes at most {most} at once ({setting})", param=param)
+        raise LimitExceeded(
+            f"{param} asks for {count}; this server makes at most {most} at once ({setting})", param=param
+        )
 
 
 def check_size(spec: Request, network: NetworkSpec, offer: Offer, returns: Asked, settings: Settings) -> None:

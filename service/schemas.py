@@ -448,7 +448,10 @@ class Alive(Answer):
 
 
 class Ready(Answer):
-    """Whether the service can do its work, and how its parts are. `degraded`: jobs are accepted and run later."""
+    """Whether the service can do its work, and how its parts are. `degraded`: jobs are accepted and run later.
+
+    `engine` is `failed` where the device asked for is not there: sampling answers 503, all else works.
+    """
 
     model_config = example(status="ready", database="ok", storage="ok", broker="ok", engine="ready")
 
@@ -456,4 +459,4 @@ class Ready(Answer):
     database: Literal["ok", "away"]
     storage: Literal["ok", "away"]
     broker: Literal["ok", "degraded"]
-    engine: Literal["loading", "ready"]
+    engine: Literal["loading", "ready", "failed"]

@@ -52,9 +52,11 @@ class Engine:
             self._thread.join()
 
     @property
-    def state(self) -> Literal["loading", "ready"]:
-        """`ready` once torch is imported and the device found."""
-        return "ready" if self._started.done() and self._started.exception() is None else "loading"
+    def state(self) -> Literal["loading", "ready", "failed"]:
+        """`ready` once torch is imported and the device found; `failed` where that cannot be."""
+        if not self._started.done():
+            return "loading"
+        return "ready" if self._started.exception() is None else "failed"
 
     def loaded(self) -> frozenset[str]:
         """Ids of the checkpoints that lie in memory."""

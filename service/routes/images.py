@@ -60,7 +60,7 @@ async def get_image(
     headers = caching(model, checkpoint, f"{seed}.{extension}?{label}&{truncation}&{size}")
     if matches(if_none_match, headers["ETag"].removeprefix("W/")):
         return Response(status_code=304, headers=headers)
-    labels = None if label is None else [label]
+    labels: list[str | int] | None = None if label is None else [label]
     spec = SampleSpec(model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, size=size)
     response = await drawn(house, spec, extension)
     response.headers.update(headers)

@@ -23,7 +23,7 @@ async def livez() -> Alive:
 
 @router.get("/readyz", summary="Can the service do its work?", responses=problems() | {503: {"model": Ready}})
 async def readyz(house: Inside, response: Response) -> Ready:
-    """200 when database and storage answer. A missing broker or an engine still loading does not make it unready."""
+    """200 when database and storage answer. A missing broker, or an engine that loads or failed, does not hinder."""
     database, storage = await database_answers(house), house.storage_answers()
     ready = database and storage
     if not ready:

@@ -91,7 +91,7 @@ def test_a_device_that_is_not_there_is_said_in_one_line_and_to_every_request(sto
             for _ in range(2):
                 with pytest.raises(Unavailable, match="GANYMEDE_SERVICE_DEVICE is cuda:9; this machine has cpu"):
                     await sample(engine, stored.a, [1])
-            assert engine.state == "loading"
+            assert engine.state == "failed"
 
     asyncio.run(scenario())
     assert [record.levelname for record in caplog.records] == ["ERROR"]

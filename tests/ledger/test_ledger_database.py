@@ -74,7 +74,7 @@ def test_the_migrate_command_makes_the_ledger(tmp_path: Path) -> None:
         ("sqlite:////proc/nowhere/ledger.sqlite3", "nowhere"),
         ("mysql://db/ganymede", "mysql:// is not"),
         ("sqlite://", "give sqlite:/// a file"),
-        ("nonsense", "nonsense"),
+        ("nonsense", "not a database URL"),
     ],
 )
 def test_a_database_that_cannot_be_had_is_one_clear_line(url: str, named: str, tmp_path: Path) -> None:

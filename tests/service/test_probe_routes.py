@@ -27,6 +27,16 @@ def test_a_live_service_is_ready_while_its_engine_may_still_load(service: Runnin
     assert body == {"status": "ready", "database": "ok", "storage": "ok", "broker": "ok"}
 
 
+def test_a_device_that_is_not_there_fails_the_engine_and_nothing_else(tmp_path: Path) -> None:
+    with serving(settings_in(tmp_path).model_copy(update={"service_device": "cuda:9"})) as running:
+        deadline = time.monotonic() + 60
+        while (ready := running.http.get("/readyz")).json()["engine"] == "loading":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert (ready.status_code, ready.json()["engine"]) == (200, "failed")
+        assert running.upload("d").status_code == 202
+
+
 def test_a_database_that_is_away_is_503_with_a_time_to_come_back(tmp_path: Path, is_problem: Check) -> None:
     apps: list[Any] = []
     with serving(settings_in(tmp_path), apps.append) as running:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -114,6 +115,13 @@ def train(**more: Any) -> dict[str, Any]:
         (train(seed=2**63), "seed", "/seed"),
         (train(seed=1.5), "seed", "/seed"),
         (train(images=0), "images", "/images"),
+        (train(images=True), "images", "/images"),
+        (train(batch_size="16"), "batch_size", "/batch_size"),
+        (train(conditional="no"), "conditional", "/conditional"),
+        (train(learning_rate=True), "learning_rate", "/learning_rate"),
+        (train(model="mdl_faces"), "model", "/model"),
+        (train(model="ckpt_1"), "model", "/model"),
+        (train(metadata={str(number): "" for number in range(1000)}), "metadata", "/metadata"),
         (train(images=10**30), "images", "/images"),
         (train(batch_size=10**9), "batch_size", "/batch_size"),
         (train(network={"width": 10**6}), "network.width", "/network/width"),
@@ -146,6 +154,53 @@ def test_all_bad_fields_are_named_at_once(service: Running, is_problem: Check) -
     problem = is_problem(service.http.post("/v1/jobs", json=train(seed="x", loss="y", z=1)), 422)
     assert {error["pointer"] for error in problem["errors"]} == {"/seed", "/loss", "/z"}
     assert "seed" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("samples", b'{"model": "m", "latents": [' + b",".join([b"[" + b"NaN," * 999 + b"NaN]"] * 100) + b"]}"),
+        ("samples", b'{"model": "m", "condition": [' + b",".join([b"[" + b"NaN," * 999 + b"NaN]"] * 100) + b"]}"),
+        ("samples", b'{"model": "m", "seeds": [' + b"-1," * 99_999 + b"-1]}"),
+        ("samples", b'{"model": "m", "labels": [' + b"null," * 79_999 + b"null]}"),
+        ("samples", b'{"model": "m", "' + b"x" * 400_000 + b'": 1}'),
+        ("jobs", b"{" + b",".join(b'"x%d": 1' % number for number in range(40_000)) + b"}"),
+    ],
+    ids=["latents", "condition", "seeds", "labels", "long name", "many names"],
+)
+def test_a_flood_of_errors_is_a_short_answer_and_soon(
+    service: Running, is_problem: Check, path: str, body: bytes
+) -> None:
+    began = time.monotonic()
+    answer = service.http.post(f"/v1/{path}", content=body, headers=JSON)
+    assert time.monotonic() - began < 1.5
+    is_problem(answer, 422, "invalid_request")
+    assert len(answer.content) < 4096
+
+
+def test_of_many_errors_twenty_are_told_and_the_rest_counted(service: Running, is_problem: Check) -> None:
+    body = train(**{f"x{number}": 1 for number in range(50)})
+    problem = is_problem(service.http.post("/v1/jobs", json=body), 422)
+    assert len(problem["errors"]) == 20
+    assert problem["detail"].endswith("and 30 more")
+
+
+@pytest.mark.parametrize("name", ["ds_1", "job_1", "mdl_1", "ckpt_1"])
+def test_a_dataset_may_not_be_called_like_an_id(service: Running, is_problem: Check, name: str) -> None:
+    is_problem(service.upload(name), 422, "invalid_request", "name")
+    body = {"name": name, "source": {"path": "x"}}
+    is_problem(service.http.post("/v1/datasets", json=body), 422, "invalid_request", "name")
+
+
+def test_the_numbers_of_a_form_are_text_and_those_of_json_are_not(service: Running, is_problem: Check) -> None:
+    assert service.upload("sized", width=16, height=16).status_code == 202
+    body = {"name": "other", "source": {"path": "x"}, "width": "16"}
+    is_problem(service.http.post("/v1/datasets", json=body), 422, "invalid_request", "width")
+
+
+def test_whole_numbers_do_for_real_ones_and_a_list_for_a_pair(service: Running) -> None:
+    spec = service.queued("whole", betas=[0, 0.9], learning_rate=1)["spec"]
+    assert (spec["betas"], spec["learning_rate"]) == ([0.0, 0.9], 1.0)
 
 
 def test_a_field_name_that_is_no_text_comes_back_without_harm(service: Running, is_problem: Check) -> None:

@@ -111,6 +111,15 @@ def test_a_setting_that_makes_no_sense_is_named(
     assert f"GANYMEDE_{name}" in refused(tmp_path, capsys, monkeypatch, **{f"GANYMEDE_{name}": value})
 
 
+@pytest.mark.parametrize("url", ["postgresql//me:hunter2@db/x", "postgresql://me:hunt@er2:hunter2/x@db/x"])
+def test_a_malformed_database_url_is_refused_without_its_password(
+    tmp_path: Path, capsys: Any, monkeypatch: Any, url: str
+) -> None:
+    said = refused(tmp_path, capsys, monkeypatch, GANYMEDE_DATABASE_URL=url)
+    assert "GANYMEDE_DATABASE_URL" in said
+    assert "hunter2" not in said
+
+
 def test_a_signal_ends_it_in_order_although_somebody_waits(tmp_path: Path) -> None:
     with process(tmp_path) as (child, url):
         ledger = Ledger(settings_in(tmp_path).database_url)
