@@ -468,3 +468,18 @@ def test_progress_is_told(tmp_path: Path) -> None:
     said = [one for one in pack(tmp_path, {"a.png": encoded(picture(1))}).line.sent if isinstance(one, Progress)]
     assert said
     assert all(0 <= one.percent <= 100 for one in said)
+
+
+@pytest.mark.parametrize(
+    ("files", "limits"),
+    [(0, LIMITS), (1, LIMITS), (3, LIMITS.model_copy(update={"max_archive_entries": 2}))],
+    ids=["no files", "no image", "too many files"],
+)
+def test_a_folder_that_is_unusable_is_the_fault_of_its_source(tmp_path: Path, files: int, limits: Limits) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for index in range(files):
+        (folder / f"{index}.png").write_bytes(b"no picture")
+    with pytest.raises(DatasetUnusable) as caught:
+        prepare.run(assignment(folder, limits), Recorder())
+    assert caught.value.param == "source"

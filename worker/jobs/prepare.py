@@ -4,8 +4,8 @@ The last report is `Prepared`. Imports no torch; memory is bounded by one source
 """
 
 import shutil
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gan.errors import DatasetMissing, DatasetUnusable
@@ -31,12 +31,22 @@ def run(assignment: Assignment, line: ControlLine) -> None:
     storage = Storage(Path(assignment.storage))
     folder = storage.scratch()
     try:
-        contents = _read(asked, folder, Watch(line))
+        with _named(Path(asked.source)):
+            contents = _read(asked, folder, Watch(line))
         line.send(_publish(storage, folder, contents))
     except Halted:
         line.send(Stopped())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _named(source: Path) -> Iterator[None]:
+    """What makes data unusable names the field of the request that they came by."""
+    try:
+        yield
+    except DatasetUnusable as error:
+        raise DatasetUnusable(error.message, param="source" if source.is_dir() else "file") from error
 
 
 def _read(asked: Preparation, folder: Path, watch: Watch) -> Contents:

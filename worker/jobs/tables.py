@@ -6,6 +6,7 @@ Everything is read a piece at a time and must be a finite number; an error names
 
 import csv
 import math
+import tokenize
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,26 @@ CHUNK = 4096
 LONGEST_LINE = 2**20
 """Characters of one line of a CSV file."""
 
+LARGEST = 1e30
+"""The largest magnitude that is taken: beyond it, variances and gradients leave float32."""
+
 NPY_MAGIC = b"\x93NUMPY"
+LONGEST_NPY_HEADER = 2**16
+"""Bytes of the header of a `.npy` file: NumPy reads it whole before it judges it."""
+
+NPY_DAMAGE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    OSError,
+    EOFError,
+    SyntaxError,
+    tokenize.TokenError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+"""What NumPy raises over damaged headers, which it takes for Python literals."""
 
 Matrix = NDArray[np.float32]
 
@@ -57,8 +77,9 @@ def is_npy(path: Path) -> bool:
 def read_npy(path: Path, limits: Limits) -> Table:
     """A matrix (N, D) of integers or floats. Raises DatasetUnusable."""
     try:
+        _check_npy_header(path)
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
+    except NPY_DAMAGE as error:
         raise DatasetUnusable(f"the upload is not a readable .npy file: {error}", param="file") from error
     if matrix.dtype.kind not in "iuf" or matrix.ndim != 2 or matrix.size == 0:
         found = f"shape {matrix.shape} and type {matrix.dtype}"
@@ -68,15 +89,25 @@ def read_npy(path: Path, limits: Limits) -> Table:
     return Table(matrix.shape[1], 0, False, _matrix_rows(matrix))
 
 
+def _check_npy_header(path: Path) -> None:
+    """Raises ValueError for a header that is too long to be one of a matrix."""
+    with path.open("rb") as file:
+        version = file.read(len(NPY_MAGIC) + 2)[len(NPY_MAGIC) :]
+        length = int.from_bytes(file.read(2 if version[:1] == b"\x01" else 4), "little")
+    if length > LONGEST_NPY_HEADER:
+        raise ValueError(f"its header is {length:,} bytes long, the limit is {LONGEST_NPY_HEADER:,}")
+
+
 def _matrix_rows(matrix: NDArray[Any]) -> Iterator[Rows]:
     for start in range(0, len(matrix), CHUNK):
         points = _as_float32(matrix[start : start + CHUNK])
-        bad = np.argwhere(~np.isfinite(points))
+        bad = np.argwhere(~(np.abs(points) <= LARGEST))  # so that NaN is bad too
         if len(bad):
             row, column = bad[0]
             value = matrix[start + row, column]
             raise DatasetUnusable(
-                f"row {start + row}, column {column} (counted from 0): {value} is not a finite float32"
+                f"row {start + row}, column {column} (counted from 0): {value} is not a number up to ±{LARGEST:g}",
+                param="file",
             )
         yield Rows(points, np.empty((len(points), 0), np.float32), ())
 
@@ -196,12 +227,10 @@ class _Piece:
             if value is None:
                 name = self._columns.header[column]
                 raise DatasetUnusable(
-                    f"line {line}, column {name!r}: {cells[column][:40]!r} is not a finite number", param="file"
+                    f"line {line}, column {name!r}: {cells[column][:40]!r} is not a number up to ±{LARGEST:g}",
+                    param="file",
                 )
             yield value
-
-
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def _finite(cell: str) -> float | None:
@@ -209,7 +238,7 @@ def _finite(cell: str) -> float | None:
         value = float(cell)
     except ValueError:
         return None
-    return value if math.isfinite(value) and abs(value) <= FLOAT32_MAX else None
+    return value if math.isfinite(value) and abs(value) <= LARGEST else None
 
 
 def _is_number(cell: str) -> bool:
