@@ -74,7 +74,8 @@ class Datasets:
             return dataset_record(row)
 
     def delete(self, reference: str) -> list[str]:
-        """Delete a dataset; returns the paths to remove from storage (packed data that another dataset shares stays).
+        """Delete a dataset; returns the paths to remove from storage (packed data stays where another dataset
+        shares it, or a preparation that has not ended may come to).
 
         Raises NotFound, or Conflict while a job that has not ended needs it.
         """
@@ -113,4 +114,6 @@ def _unshared(session: Session, row: DatasetRow) -> list[str]:
     if row.path is None:
         return []
     shared = session.scalars(select(DatasetRow.number).where(DatasetRow.path == row.path)).first()
-    return [] if shared is not None else [row.path]
+    # What a preparation packs may have this address, known only at its end. A folder left over costs space alone.
+    kept = shared is not None or live_job(session, JobRow.type == "prepare") is not None
+    return [] if kept else [row.path]

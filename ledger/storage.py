@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,9 @@ from gan.errors import ChecksumMismatch, InvalidRequest, NotFound, StorageFull
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SCRATCH = "scratch"
+SCRATCH_SECONDS = 24 * 3600.0
+"""Scratch untouched for so long was left by a process that was killed."""
+
 CHUNK = 1 << 20
 
 
@@ -40,10 +44,18 @@ class Storage:
         return path.absolute().relative_to(self.root).as_posix()
 
     def prepare(self) -> None:
-        """Make the root and prove that it can be written. Raises OSError, or StorageFull."""
+        """Make the root, prove that it can be written, and sweep old scratch. Raises OSError, or StorageFull."""
         probe = f"{SCRATCH}/{secrets.token_hex(8)}"
         self.write_bytes(probe, b"")
         self.remove(probe)
+        self._sweep_scratch()
+
+    def _sweep_scratch(self) -> None:
+        oldest = time.time() - SCRATCH_SECONDS
+        for path in (self.root / SCRATCH).iterdir():
+            with suppress(FileNotFoundError):  # another process sweeps too
+                if path.lstat().st_mtime < oldest:
+                    remove_tree(path)
 
     @contextmanager
     def writing(self, relative: str) -> Iterator[BinaryIO]:

@@ -111,3 +111,13 @@ def test_packed_data_stay_while_another_dataset_shares_them(datasets: Datasets, 
     first, second = make.dataset("first"), make.dataset("second")
     assert datasets.delete("first") == [f"uploads/{first.id}"]
     assert datasets.delete(second.id) == [f"uploads/{second.id}", "datasets/abc"]
+
+
+def test_packed_data_stay_while_a_preparation_may_find_the_same(jobs: Jobs, datasets: Datasets, make: Maker) -> None:
+    first = make.dataset("first")
+    datasets.create("second", UPLOAD)
+    job = jobs.claim("light", "wrk_1", 30)
+    assert job is not None
+    assert datasets.delete("first") == [f"uploads/{first.id}"]
+    second = datasets.finish_prepare(job.id, job.epoch, Packed("points", "abc", "datasets/abc", 8, 1, dims=2))
+    assert datasets.delete("second") == [f"uploads/{second.id}", "datasets/abc"]

@@ -21,6 +21,17 @@ def everything(storage: Storage) -> set[str]:
     return {storage.relative(path) for path in storage.root.rglob("*") if path.is_file()}
 
 
+def test_old_scratch_is_swept_when_a_process_starts(storage: Storage) -> None:
+    fresh, old = storage.scratch(), storage.scratch()
+    storage.write_bytes("scratch/file", b"old too")
+    (old / "data.npy").write_bytes(b"left by a process that was killed")
+    for path in (old, storage.path("scratch/file")):
+        day_ago = path.stat().st_mtime - 24 * 3600 - 60
+        os.utime(path, (day_ago, day_ago))
+    storage.prepare()
+    assert list((storage.root / "scratch").iterdir()) == [fresh]
+
+
 def test_a_file_appears_only_when_it_is_whole(storage: Storage) -> None:
     with storage.writing("checkpoints/mdl_1/a.safetensors") as file:
         file.write(b"half")
