@@ -26,6 +26,8 @@ SHORT = ("--images", "9600", "--checkpoint-every", "3200", "--seed", "7")
 
 NUMBERS = count()
 
+Tensors = dict[str, np.ndarray]
+
 
 @dataclass(frozen=True)
 class Training:
@@ -73,6 +75,16 @@ def training(own: Stack) -> Iterator[Training]:
         until(lambda: client.jobs.get(training.job).ended)
 
 
+@pytest.fixture(scope="module")
+def straight(own: Stack, tmp_path_factory: pytest.TempPathFactory) -> Tensors:
+    """What the short training ends with when it is left alone."""
+    with own.client() as client:
+        alone = begin(own, client, *SHORT)
+        client.jobs.wait(alone.job, timeout=120)
+        assert alone.resumptions() == []
+        return tensors(alone, tmp_path_factory.mktemp("straight"))
+
+
 def add_digits(stack: Stack, digits_zip: Path) -> None:
     done = stack.run("datasets", "add", str(digits_zip), "--name", "digits")
     assert done.returncode == 0, done.stderr
@@ -105,6 +117,21 @@ def test_a_process_that_is_killed_comes_back(training: Training, victim: tuple[s
     until(lambda: training.runs_beyond(before))
 
 
+def test_a_training_whose_worker_and_child_are_killed_ends_as_if_nothing_had_been(
+    own: Stack, straight: Tensors, tmp_path: Path
+) -> None:
+    with own.client() as client:
+        killed = begin(own, client, *SHORT)
+        victims = own.find("worker", "train"), own.find("worker.child")
+        kept = killed.newest()
+        for victim in victims:
+            victim.kill()
+        client.jobs.wait(killed.job, timeout=120)
+        [images] = killed.resumptions()
+        assert kept <= images < 9600
+        check_same(tensors(killed, tmp_path), straight)
+
+
 def test_a_paused_job_keeps_its_state_until_it_is_resumed(training: Training) -> None:
     assert training.stack.run("jobs", "pause", training.job).returncode == 0
     until(lambda: training.client.jobs.get(training.job).status == "paused")
@@ -127,7 +154,7 @@ def test_cancel_is_heard_within_seconds_and_leaves_a_model(training: Training, t
     assert stack.run("jobs", "cancel", job).returncode == 0
     with pytest.raises(JobCancelled):
         training.client.jobs.wait(job, timeout=20)
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < 6.5
     said, _ = watching.communicate(timeout=20)
     assert (watching.returncode, json.loads(said)["status"]) == (6, "cancelled")
     assert training.newest() > 0
@@ -142,7 +169,7 @@ def test_a_second_stack_on_the_same_data_or_port_says_so(own: Stack, tmp_path: P
     assert f"cannot listen at http://127.0.0.1:{port}: Address already in use" in same_port.stderr
 
 
-def test_a_job_goes_on_exactly_at_the_next_start(own: Stack, tmp_path: Path, digits_zip: Path) -> None:
+def test_a_job_goes_on_exactly_at_the_next_start(straight: Tensors, tmp_path: Path, digits_zip: Path) -> None:
     """Ended by Ctrl-C in the middle, a training ends with the very tensors of one that was left alone."""
     with running_stack(tmp_path / "data") as stack, stack.client() as client:
         add_digits(stack, digits_zip)
@@ -154,16 +181,16 @@ def test_a_job_goes_on_exactly_at_the_next_start(own: Stack, tmp_path: Path, dig
         assert client.jobs.wait(ended.job, timeout=120).attempt == 0
         [images] = resumed.resumptions()
         assert 0 < images < 9600
-        interrupted = tensors(resumed, tmp_path)
-    with own.client() as client:
-        alone = begin(own, client, *SHORT)
-        client.jobs.wait(alone.job, timeout=120)
-        straight = tensors(alone, tmp_path)
-    assert interrupted.keys() == straight.keys()
-    assert all(np.array_equal(interrupted[name], straight[name]) for name in straight)
+        check_same(tensors(resumed, tmp_path), straight)
 
 
-def tensors(training: Training, folder: Path) -> dict[str, np.ndarray]:
+def check_same(found: Tensors, wanted: Tensors) -> None:
+    """Bit by bit."""
+    assert found.keys() == wanted.keys()
+    assert [name for name in wanted if found[name].tobytes() != wanted[name].tobytes()] == []
+
+
+def tensors(training: Training, folder: Path) -> Tensors:
     """The networks of a model's newest checkpoint."""
     newest = max(training.client.models.get(training.model).checkpoints, key=lambda checkpoint: checkpoint.images)
     assert newest.images == 9600
