@@ -96,7 +96,7 @@ def test_signals_that_are_meant_for_the_worker_leave_the_child_alone(tmp_path: P
         time.sleep(0.3)
         assert not gone(one.pid)
         one.tell(Stop(save=True))
-        assert hear(one)[-1] == Stopped()
+        eventually(lambda: Stopped() in one.reports(0.1))
         eventually(lambda: one.reports(0.1) == [] and one.ended)
         assert one.status == 0
 
