@@ -9,6 +9,9 @@ training data's (`conditions`, (M, K)). Its header is a `ModelHeader`. The *trai
 import hashlib
 import json
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -80,13 +83,14 @@ def sha256_of(path: Path) -> str:
 def write_tensors(path: Path, header: BaseModel, tensors: dict[str, Tensor]) -> Written:
     """Writes tensors and header under a temporary name, fsyncs, renames to `path`, fsyncs the folder.
 
-    OSError as the file system has it; `path` then holds what it held before.
+    OSError as the file system has it, also where safetensors wraps it; `path` then holds what it held before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
         contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-        save_file(contiguous, partial, metadata={METADATA_KEY: header.model_dump_json()})
+        with _os_errors():
+            save_file(contiguous, partial, metadata={METADATA_KEY: header.model_dump_json()})
         _fsync(partial)
         written = Written(partial.stat().st_size, sha256_of(partial))
         partial.replace(path)
@@ -94,6 +98,18 @@ def write_tensors(path: Path, header: BaseModel, tensors: dict[str, Tensor]) -> 
         partial.unlink(missing_ok=True)
     _fsync(path.parent)
     return written
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """An error of the file system inside a SafetensorError, which tells its number in its text alone."""
+    try:
+        yield
+    except SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def read_tensors(path: Path, kind: type[Header], sha256: str | None = None) -> tuple[Header, dict[str, Tensor]]:

@@ -30,7 +30,8 @@ HELD_OUT_SHARE = 0.1
 FEWEST_HELD_OUT = 64
 ROUNDS_A_REPORT = 50
 FEWEST_REPORTS = 20
-PUBLISHED_HALFLIFE = 500_000.0
+PUBLISHED_HALFLIVES = ((32, 5_000_000.0, "CIFAR-10"), (IMAGE_SIDES[1], 500_000.0, "FFHQ-64 and 256"))
+"""Up to which side, the EMA's half-life in images, and for which data it was published."""
 KEPT_CHECKPOINTS = 5
 
 
@@ -105,10 +106,13 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
     critic_steps = choosing.pick("critic_steps", request.critic_steps, recipe.critic_steps, published)
     batch_size = _batch_size(request, recipe, facts, choosing)
     optimizer = choosing.pick("optimizer", request.optimizer, recipe.optimizer, published)
-    betas = choosing.pick("betas", request.betas, recipe.betas, published)
+    reason = published if optimizer == "adam" else f"not in force: {optimizer} has none"
+    betas = choosing.pick("betas", request.betas, recipe.betas, reason)
     rate = _learning_rate(request, recipe, regime, choosing)
     images = _images(request, regime, gpu, choosing)
-    starts: dict[Scheduled, float] = {"learning_rate": rate, "beta2": betas[1], "r1": r1, "r2": r2}
+    starts: dict[Scheduled, float] = {"learning_rate": rate, "r1": r1, "r2": r2}
+    if optimizer == "adam" and request.betas is None:  # β₂ as it was asked for stays
+        starts["beta2"] = betas[1]
     conditioning = _conditioning(request, facts, choosing)
     return TrainingSpec(
         recipe=request.recipe,
@@ -130,7 +134,7 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
         learning_rate=rate,
         betas=betas,
         schedules=_schedules(recipe, starts, regime),
-        ema_halflife=_ema_halflife(request, recipe, choosing),
+        ema_halflife=_ema_halflife(request, recipe, regime, choosing),
         augment=choosing.pick("augment", request.augment, "none", "no augmentation"),
         conditional=conditioning.kind != "none",
         shared_batch=choosing.pick("shared_batch", request.shared_batch, recipe.shared_batch, published),
@@ -178,9 +182,9 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
         ),
         (request.betas is not None and optimizer != "adam", "betas", f"betas belong to adam, not {optimizer}"),
         (
-            architecture is not None and points != (architecture == "mlp"),
+            points and architecture not in (None, "mlp"),
             "network.architecture",
-            f"{architecture} does not make {facts.shape.kind}: points use mlp, images dcgan or r3",
+            f"{architecture} makes images; points use mlp",
         ),
         (
             request.conditional is True and not facts.classes and not facts.condition_dims,
@@ -220,6 +224,7 @@ def _schedules(recipe: Recipe, starts: dict[Scheduled, float], regime: Regime) -
         if fade.to is None
         else fade.to
         for name, fade in recipe.fades.items()
+        if name in starts
     }
     return {name: Schedule(to=end, shape=recipe.fades[name].shape) for name, end in ends.items() if end != starts[name]}
 
@@ -291,10 +296,11 @@ def _holdout(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> 
     return choosing.pick("holdout", request.holdout, 0.0, reason)
 
 
-def _ema_halflife(request: TrainRequest, recipe: Recipe, choosing: Choosing) -> float:
+def _ema_halflife(request: TrainRequest, recipe: Recipe, regime: Regime, choosing: Choosing) -> float:
     if recipe.ema:
-        reason = "published for FFHQ-64 and 256; never more than 5 % of the images seen"
-        return choosing.pick("ema_halflife", request.ema_halflife, PUBLISHED_HALFLIFE, reason)
+        halflife, data = next((images, data) for side, images, data in PUBLISHED_HALFLIVES if regime.side <= side)
+        reason = f"published for {data}; never more than 5 % of the images seen"
+        return choosing.pick("ema_halflife", request.ema_halflife, halflife, reason)
     return choosing.pick("ema_halflife", request.ema_halflife, 0.0, "published without an average")
 
 

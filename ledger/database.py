@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -31,8 +31,9 @@ DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_READONLY")
-SQLSTATE_AWAY = ("08", "53", "57P", "55P03", "40P01")
-"""Connection lost, resources exhausted, server shut down or starting, lock not had, deadlock: all worth another try."""
+SQLSTATE_AWAY = ("08", "53", "57P", "57014", "55P03", "40P01", "40001", "25006")
+"""Connection lost, resources exhausted, server shut down or starting, query cancelled, lock not had, deadlock,
+serialisation failure, read-only after a failover: all worth another try."""
 
 
 def mint(prefix: str) -> str:
@@ -198,7 +199,7 @@ def _away() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise Unavailable("the database is busy: no connection became free") from error
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
         if not _is_away(error):
             raise
         raise Unavailable(f"the database cannot be reached: {str(error.orig).splitlines()[0]}") from error

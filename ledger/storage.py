@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -111,6 +111,21 @@ class Storage:
         """Remove files and folders; what is gone already is no error."""
         for one in relative:
             remove_tree(self.path(one))
+
+    def sweep(self, folder: str, kept: Collection[str], before: float) -> list[str]:
+        """Remove files of a folder that are not among `kept` and were last written before then (Unix seconds).
+
+        Returns their paths. What appears or goes meanwhile is left alone. Raises OSError.
+        """
+        root = self.path(folder)
+        found = [path for path in root.iterdir() if self.relative(path) not in kept] if root.is_dir() else []
+        swept = []
+        for path in found:
+            with suppress(FileNotFoundError):
+                if path.lstat().st_mtime < before:
+                    remove_tree(path)
+                    swept.append(self.relative(path))
+        return swept
 
     def free(self) -> int:
         """Bytes free on the file system that holds the root (or will)."""

@@ -31,7 +31,7 @@ def environment(device: Device, threads: int) -> dict[str, str]:
 
 
 class Child:
-    """A running child; leaving the `with` block kills what is left of its process group."""
+    """A running child; leaving the `with` block kills it if it still runs."""
 
     def __init__(self, env: dict[str, str], jobs: str | None = None) -> None:
         """Start it. `jobs` names a module with another job table. Raises OSError where the machine cannot."""
@@ -107,7 +107,7 @@ class Child:
         return [FromChild.validate_json(line) for line in lines]
 
     def kill(self) -> None:
-        """SIGKILL its whole process group, if it still runs."""
+        """SIGKILL its process group, if it still runs; jobs start no processes that could outlive it."""
         if self._process.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
 

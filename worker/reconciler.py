@@ -30,6 +30,7 @@ class Reconciler:
         self._doorbell, self._seconds = doorbell, seconds
         self._next_beat = 0.0
         self._judge_from = 0.0
+        self._clocks = time.time() - time.monotonic()
         self._rung_at: float | None = None
         self._away = False
         self._answered = True
@@ -47,11 +48,14 @@ class Reconciler:
                 self._back()
             except Unavailable as away:
                 self._gone(away)
+            except Exception:  # whatever it is, the next look may go well, and without looks no job is ever taken up
+                _log.exception("this look at the ledger failed")
             self._place.stopping.wait(self._seconds)
 
     def look(self) -> None:
         """One look at the ledger, and what follows from it. Raises Unavailable."""
         self._beat()
+        self._notice_sleep()
         if time.monotonic() >= self._judge_from:
             for job in self._place.jobs.expire(self._place.queue):
                 _log.warning("%s: its lease passed; it is %s", job.id, job.status)
@@ -72,6 +76,16 @@ class Reconciler:
         dead = self._place.workers.dead_on(self._place.host)
         for job in self._place.jobs.release_dead(dead) if dead else []:
             _log.warning("%s: its worker died; it is %s", job.id, job.status)
+
+    def _notice_sleep(self) -> None:
+        """A machine that slept, or whose clock was set, finds leases passed that nobody could renew: holders first."""
+        before, self._clocks = self._clocks, time.time() - time.monotonic()
+        if abs(self._clocks - before) > self._place.settings.heartbeat_seconds:
+            _log.warning("the clock jumped by %.0f seconds", self._clocks - before)
+            self._wait_for_holders()
+
+    def _wait_for_holders(self) -> None:
+        self._judge_from = time.monotonic() + 2 * self._place.settings.heartbeat_seconds
 
     # ---- bells ----
 
@@ -110,7 +124,7 @@ class Reconciler:
     def _back(self) -> None:
         if self._away:
             _log.warning("the database answers again")
-            self._judge_from = time.monotonic() + 2 * self._place.settings.heartbeat_seconds
+            self._wait_for_holders()
         self._away = False
 
 

@@ -91,6 +91,7 @@ class Supervisor:
         self._place, self._job, self._device = place, job, device
         self._claim = (job.id, job.epoch)
         self._deadline = deadline
+        self._swept_before = time.time() - place.settings.lease_seconds
         self._next_beat = deadline - place.settings.lease_seconds + place.settings.heartbeat_seconds
         self._next_look = 0.0
         self._retry_at = 0.0
@@ -228,6 +229,7 @@ class Supervisor:
         self._flush()
         if self._progress is not None:
             self._beat()
+        self._sweep()
         if self._end is not None:
             ENDS[type(self._end)](self, self._end)
         elif self._blameless:
@@ -278,6 +280,19 @@ class Supervisor:
             self._place.storage.remove(*paths)
         except OSError as error:
             self._say(f"could not remove {error.filename}: {error.strerror}", logging.WARNING)
+
+    def _sweep(self) -> None:
+        """Remove the files that earlier holders of the model left and never published.
+
+        Those written since a lease before this claim stay: a successor may be about to publish them.
+        """
+        if self._job.model_id is None:
+            return
+        kept = self._place.models.paths(self._job.model_id)
+        try:
+            self._place.storage.sweep(f"checkpoints/{self._job.model_id}", kept, self._swept_before)
+        except OSError as error:
+            self._say(f"could not sweep {error.filename}: {error.strerror}", logging.WARNING)
 
     def _say(self, text: str, level: int = logging.INFO) -> None:
         _log.log(level, "%s attempt %d epoch %d: %s", self._job.id, self._job.attempt + 1, self._job.epoch, text)

@@ -7,6 +7,7 @@ convolution over the whole grid and a linear layer. Conditions: beside z in G, p
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +82,11 @@ class ResidualBlock(nn.Module):
 
 
 class Upsample(nn.Module):
-    """1×1 convolution at low resolution (if the channels change), then bilinear doubling, cropped to `size`."""
+    """The 1×1 convolution at low resolution (if the channels change), then bilinear doubling to `size`.
+
+    Doubling is [1, 2, 1] over the pixels with zeros between them: even pixels are the old ones, odd ones the mean of
+    their two neighbours, and the last of an even side repeats the edge.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, size: Size) -> None:
         super().__init__()
@@ -89,23 +94,28 @@ class Upsample(nn.Module):
         self.mix = _mix(channels_in, channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, h, w) → (N, C', *size)."""
-        doubled = F.interpolate(self.mix(x), scale_factor=2, mode="bilinear", align_corners=False)
-        return doubled[:, :, : self.size[0], : self.size[1]]
+        """(N, C, h, w) → (N, C', *size), size being 2h or 2h - 1 by 2w or 2w - 1."""
+        height, width = 2 * x.shape[2] - 1, 2 * x.shape[3] - 1
+        between = F.interpolate(self.mix(x), size=(height, width), mode="bilinear", align_corners=True)
+        return F.pad(between, (0, self.size[1] - width, 0, self.size[0] - height), mode="replicate")
 
 
 class Downsample(nn.Module):
-    """[1, 2, 1]-filtered halving to `size` (odd sides are padded by their edge), then the 1×1 at low resolution."""
+    """Every second pixel of the [1, 2, 1]-filtered image (its edges repeated), then the 1×1 at low resolution."""
 
-    def __init__(self, channels_in: int, channels_out: int, size: Size) -> None:
+    kernel: Tensor
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.size = size
         self.mix = _mix(channels_in, channels_out)
+        line = torch.tensor([0.25, 0.5, 0.25])
+        self.register_buffer("kernel", torch.outer(line, line).expand(channels_in, 1, 3, 3).clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, C', *size)."""
-        halved = F.interpolate(x, size=self.size, mode="bilinear", align_corners=False, antialias=True)
-        mixed: Tensor = self.mix(halved)
+        """(N, C, H, W) → (N, C', ⌈H/2⌉, ⌈W/2⌉)."""
+        channels, height, width = x.shape[1:]
+        padded = F.pad(x, (1, width % 2, 1, height % 2), mode="replicate")
+        mixed: Tensor = self.mix(F.conv2d(padded, self.kernel, stride=2, groups=channels))
         return mixed
 
 
@@ -156,8 +166,8 @@ class R3Discriminator(nn.Module):
         depth = BLOCKS_PER_STAGE * len(sizes)
         self.from_image = scaled(nn.Conv2d(spec.shape.channels, channels[0], 1, bias=False), 1.0)
         body = _blocks(channels[0], depth)
-        for a, b, size in zip(channels, channels[1:], sizes[1:], strict=False):
-            body += [Downsample(a, b, size), *_blocks(b, depth)]
+        for a, b in pairwise(channels):
+            body += [Downsample(a, b), *_blocks(b, depth)]
         self.body = nn.Sequential(*body)
         self.pool = scaled(nn.Conv2d(channels[-1], channels[-1], sizes[-1], groups=channels[-1], bias=False), 1.0)
         self.head = ProjectionHead(channels[-1], spec.conditioning)

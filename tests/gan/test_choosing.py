@@ -103,6 +103,18 @@ def test_points_use_an_mlp_and_c_columns_a_vector_condition() -> None:
     assert (spec.network.conditioning.kind, spec.network.conditioning.size) == ("vector", 1)
 
 
+def test_images_may_be_made_by_an_mlp() -> None:
+    assert ask(FACES, network={"architecture": "mlp"}).network.architecture == "mlp"
+
+
+def test_betas_that_were_asked_for_stay_and_rmsprop_has_none_to_move() -> None:
+    assert ask(FACES).schedules["beta2"].to == 0.99
+    assert "beta2" not in ask(FACES, betas=(0.0, 0.999)).schedules
+    spec = ask(FACES, optimizer="rmsprop")
+    assert "beta2" not in spec.schedules
+    assert "not in force" in spec.chosen["betas"]
+
+
 def test_too_few_rows_for_an_estimate_are_not_withheld_and_it_is_said() -> None:
     few = FACES.model_copy(update={"count": 100})
     spec = ask(few)
@@ -121,7 +133,6 @@ def test_a_small_dataset_bounds_the_batch() -> None:
         (FACES, {"recipe": "dcgan", "clip": 0.1}, "clip"),
         (FACES, {"recipe": "wgan", "gradient_penalty": 5}, "gradient_penalty"),
         (FACES, {"recipe": "wgan", "betas": (0.5, 0.9)}, "betas"),
-        (FACES, {"network": {"architecture": "mlp"}}, "network.architecture"),
         (POINTS, {"network": {"architecture": "r3"}}, "network.architecture"),
         (FACES, {"conditional": True}, "conditional"),
         (FACES, {"batch_size": 5001}, "batch_size"),

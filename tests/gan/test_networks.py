@@ -8,7 +8,7 @@ import torch
 from gan.networks.build import build_discriminator, build_generator, parameter_count
 from gan.networks.conditioning import standardise_conditions
 from gan.networks.dcgan import DcganDiscriminator
-from gan.networks.r3 import ResidualBlock, group_count
+from gan.networks.r3 import Downsample, ResidualBlock, Upsample, group_count
 from gan.networks.sizes import stage_sizes
 from gan.spec import Conditioning, ImageShape, NetworkSpec, PointShape
 
@@ -33,7 +33,7 @@ def condition(conditioning: Conditioning, count: int) -> torch.Tensor | None:
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS, ids=lambda c: c.kind)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("architecture", ["dcgan", "r3"])
+@pytest.mark.parametrize("architecture", ["dcgan", "r3", "mlp"])
 def test_an_image_network_makes_and_judges_the_shape_it_is_asked_for(architecture, shape, conditioning) -> None:
     channels, height, width = shape
     spec = network(architecture, ImageShape(channels=channels, height=height, width=width), conditioning=conditioning)
@@ -51,6 +51,21 @@ def test_an_mlp_makes_and_judges_points(dims, conditioning) -> None:
     points = build_generator(spec)(torch.randn(3, 7), c)
     assert points.shape == (3, dims)
     assert build_discriminator(spec)(points, c).shape == (3,)
+
+
+def test_r3_resamples_by_one_two_one() -> None:
+    """Doubling puts the mean of two neighbours between them; halving weighs a pixel twice and its neighbours once."""
+    impulse = torch.zeros(1, 1, 4, 5)
+    impulse[..., 2] = 1
+    doubled = Upsample(1, 1, (8, 10))(impulse)
+    assert doubled[0, 0, 0].tolist() == [0, 0, 0, 0.5, 1, 0.5, 0, 0, 0, 0]
+    assert Upsample(1, 1, (7, 9))(impulse).shape == (1, 1, 7, 9)
+    halve = Downsample(1, 1)
+    line = torch.arange(9.0).expand(1, 1, 8, 9)
+    assert halve(line)[0, 0, 0].tolist() == [0.25, 2, 4, 6, 7.75]
+    one = torch.zeros(1, 1, 8, 8)
+    one[..., 3] = 1
+    assert halve(one)[0, 0, 0].tolist() == [0, 0.25, 0.25, 0]
 
 
 def test_width_64_at_64_pixels_is_the_published_dcgan_generator() -> None:

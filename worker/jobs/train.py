@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ from worker.protocol import (
     Stopped,
 )
 from worker.training.data import TrainingData, open_packed
-from worker.training.diagnosis import Report
+from worker.training.diagnosis import Abandoned, Report
 from worker.training.estimates import FEWEST
 from worker.training.loop import Trainer, all_finite
 from worker.training.preview import Preview as PreviewPainter
@@ -72,20 +73,24 @@ class TrainingJob:
         self.trainer = Trainer(self.spec, self.data, self.state)
         self.painter = PreviewPainter(self.data, self.spec)
         self.report: Report = {}
+        self.saved_at: int | None = None
         self.due = Due(self.spec, self.state)
 
     def run(self) -> None:
         """Until the budget is spent or somebody says stop."""
         self.line.send(Started(device=device_name(self.device)))
         self._say_what_to_expect()
-        while (ended_by := self.trainer.ended_by) is None:
+        while (ended_by := self.trainer.ended_by) is None or self.trainer.report_due:
             if self.line.stop is not None:
                 return self._stop(save=self.line.stop.save)
-            if self.trainer.update():
-                self._report()
-            self._whatever_is_due()
-        self._finish(ended_by)
-        return None
+            if not self.trainer.report_due:
+                self.trainer.update()
+            with suppress(Abandoned):  # told to stop: whoever goes on from here makes the report anew
+                if self.trainer.report_due:
+                    self._report()
+                self._whatever_is_due()
+        assert ended_by is not None
+        return self._finish(ended_by)
 
     def _new(self) -> TrainingState:
         state = new_state(self.spec, self.device)
@@ -96,7 +101,10 @@ class TrainingJob:
         return state
 
     def _resumed(self) -> TrainingState | None:
-        """The newest state whose bytes are those that were written; each one passed over is told."""
+        """The newest state whose bytes are those that were written; each one passed over is told.
+
+        None where there is none to go on from. CheckpointCorrupt where there are, and all are damaged.
+        """
         for file in self.assignment.resume:
             try:
                 state = self._load(file)
@@ -107,6 +115,11 @@ class TrainingJob:
             else:
                 self.line.send(Note(type="job.resumed", data={"checkpoint": file.checkpoint, "images": file.images}))
                 return state
+        if self.assignment.resume:
+            raise CheckpointCorrupt(
+                "every stored training state is damaged, so the job cannot go on; look at the disk, and train anew "
+                "under another model name (the model's checkpoints can still be drawn from where they are whole)"
+            )
         return None
 
     def _load(self, file: StateFile) -> TrainingState:
@@ -121,7 +134,7 @@ class TrainingJob:
             self._checkpoint()
 
     def _report(self) -> None:
-        self.report = self.trainer.report()
+        self.report = self.trainer.report(lambda: self.line.stop is not None)
         self.line.send(Metrics(images=self.state.counters.images, values=self.report | self.due.throughput()))
 
     def _progress(self) -> None:
@@ -156,6 +169,7 @@ class TrainingJob:
         state_path = f"{folder}/e{self.assignment.epoch}-{checkpoint}.state.safetensors"
         model = self._write_model(self.storage.path(model_path))
         state = save_state(self.storage.path(state_path), self.spec, self.state)
+        self.saved_at = self.state.counters.images
         self.line.send(
             SavedCheckpoint(
                 id=checkpoint,
@@ -200,7 +214,8 @@ class TrainingJob:
 
     def _finish(self, ended_by: str) -> None:
         self._preview()
-        self._checkpoint()
+        if self.saved_at != self.state.counters.images:
+            self._checkpoint()
         self._progress()
         self.line.send(Done(ended_by=ended_by))
 

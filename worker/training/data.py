@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ FITS = 2 * 1024**3
 """Bytes of packed data up to which the whole set is held in the device's memory; beyond, it stays memory-mapped."""
 PIXEL_CENTRE = 127.5
 """(p - 127.5) / 127.5 brings a pixel 0..255 to [-1, 1]."""
+ROWS_AT_ONCE = 65_536
+"""Rows that statistics are taken over at a time."""
 MOST_KEPT_CONDITIONS = 4096
 """Condition vectors that a checkpoint carries, to draw from when a request names none."""
 
@@ -50,6 +53,14 @@ def split(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArr
     return np.sort(order[held:]), np.sort(order[:held])
 
 
+def moments(data: NDArray[Any], rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation (D,) of some rows of (N, D), in two passes and memory for a few rows at a time."""
+    parts = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+    mean = sum(data[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
+    squares = sum(np.square(data[part] - mean).sum(axis=0) for part in parts)
+    return mean, np.sqrt(squares / len(rows))
+
+
 class TrainingData:
     """Batches of a packed dataset, ready for the networks."""
 
@@ -69,10 +80,9 @@ class TrainingData:
     def _statistics(self, data: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         if self.images:
             return torch.full((), PIXEL_CENTRE, device=self.device), torch.full((), PIXEL_CENTRE, device=self.device)
-        rows = np.asarray(data, dtype=np.float64)[self.train_rows]
-        std = rows.std(axis=0)
+        mean, std = moments(data, self.train_rows)
         std[std < 1e-12] = 1.0
-        as_tensor = [torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (rows.mean(axis=0), std)]
+        as_tensor = [torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (mean, std)]
         return as_tensor[0], as_tensor[1]
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:

@@ -1,14 +1,17 @@
 """What a report says beyond the losses: divergence estimates on training and on held-out rows, and gradient norms.
 
 Nothing here touches the players: networks are copied first, since batch norm and spectral normalisation change
-their buffers in every forward.
+their buffers in every forward. Rows are looked at one training batch at a time, which takes less memory than a step.
 """
 
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan.spec import Loss, TrainingSpec
@@ -25,15 +28,25 @@ CALIBRATED: frozenset[Loss] = frozenset({"minimax", "non_saturating"})
 """Losses whose discriminator is trained towards log-odds; the logits of the others are calibrated first."""
 
 Report = dict[str, float | None]
+Rows = NDArray[np.int64]
+"""Row numbers of the dataset."""
+
+
+class Abandoned(Exception):
+    """A report was told to stop. Nothing of it was kept, and it can be made again."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Logits of real and of generated rows, and the steepest input gradient seen on either."""
+    """Logits of real and of generated rows, and the steepest input gradient seen on either.
+
+    `distance` is the exact W₁ between the two samples, of points; None of images.
+    """
 
     real: Logits
     fake: Logits
     steepest: float
+    distance: float | None
 
     @property
     def gap(self) -> float:
@@ -42,52 +55,88 @@ class Judgement:
 
 
 class Diagnosis:
-    """Looks at the players from outside, at the `number`-th report of a job."""
+    """Looks at the players from outside, at the `number`-th report of a job, unless it is `told_to_stop`."""
 
-    def __init__(self, players: Players, data: TrainingData, spec: TrainingSpec, number: int) -> None:
+    def __init__(
+        self, players: Players, data: TrainingData, spec: TrainingSpec, number: int, told_to_stop: Callable[[], bool]
+    ) -> None:
         self.generator = deepcopy(players.generator)
         self.discriminator = deepcopy(players.discriminator).requires_grad_(False)
         self.data, self.spec = data, spec
         self.rng = numbers(spec.seed, Stream.ESTIMATE, number)
+        self._told_to_stop = told_to_stop
 
     def report(self) -> Report:
-        """Estimates; those on held-out rows are None where fewer than `estimates.FEWEST` rows are held out."""
+        """Estimates; those on held-out rows are None where fewer than `estimates.FEWEST` rows are held out.
+
+        Raises Abandoned.
+        """
         trained = self._judge(self.data.train_rows)
         calibration = Calibration()
         if self.spec.loss not in CALIBRATED:
             calibration = estimates.calibrate(trained.real, trained.fake)
-        found = _named(trained, calibration, "_train")
+        points = not self.data.images
+        found = _named(trained, calibration, "_train", points=points)
         enough = len(self.data.held_rows) >= estimates.FEWEST
-        return found | _named(self._judge(self.data.held_rows) if enough else None, calibration, "")
+        held = self._judge(self.data.held_rows) if enough else None
+        return found | _named(held, calibration, "", points=points)
 
-    def _judge(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Judgement:
+    def _judge(self, rows: Rows) -> Judgement:
         seen = self.rng.permutation(rows)[:MOST_ROWS]
         # generated rows get the conditions of other training rows, so that they follow the data's frequencies
         labelled = self.rng.choice(self.data.train_rows, len(seen))
-        real, c_real = self.data.batch(seen)
-        _, c_fake = self.data.batch(labelled)
         net = self.spec.network
-        z = latents(self.rng, len(seen), net.latent_dim, net.latent_distribution).to(self.data.device)
-        with torch.no_grad():
-            fake = self.generator(z, c_fake)
-        (r, steep_r), (f, steep_f) = self._look(real, c_real), self._look(fake, c_fake)
-        return Judgement(r, f, max(steep_r, steep_f))
+        z = latents(self.rng, len(seen), net.latent_dim, net.latent_distribution)
+        parts = [self._look(seen[part], labelled[part], z[part]) for part in self._parts(len(seen))]
+        real, fake = (torch.cat(halves) for halves in zip(*((x.rows, y.rows) for x, y in parts), strict=True))
+        return Judgement(
+            real=np.concatenate([x.logits for x, _ in parts]),
+            fake=np.concatenate([y.logits for _, y in parts]),
+            steepest=max(looked.steepest for pair in parts for looked in pair),
+            distance=None if self.data.images else estimates.exact_wasserstein(real.numpy(), fake.numpy()),
+        )
 
-    def _look(self, x: Tensor, c: Tensor | None) -> tuple[Logits, float]:
+    def _parts(self, count: int) -> Iterator[slice]:
+        """Slices of a training batch each, over `count` rows."""
+        for start in range(0, count, self.spec.batch_size):
+            if self._told_to_stop():
+                raise Abandoned
+            yield slice(start, start + self.spec.batch_size)
+
+    def _look(self, rows: Rows, labelled: Rows, z: Tensor) -> tuple["Looked", "Looked"]:
+        """At real rows, and at as many generated ones."""
+        (real, c_real), (_, c_fake) = self.data.batch(rows), self.data.batch(labelled)
+        with torch.no_grad():
+            fake = self.generator(z.to(self.data.device), c_fake)
+        return self._looked(real, c_real), self._looked(fake, c_fake)
+
+    def _looked(self, x: Tensor, c: Tensor | None) -> "Looked":
         x = x.detach().requires_grad_(True)
         logits = self.discriminator(x, c)
-        steepest = input_gradients(logits, x).norm(dim=1).max()
-        return logits.detach().double().cpu().numpy(), steepest.item()
+        steepest = input_gradients(logits, x, again=False).norm(dim=1).max()
+        kept = x.detach()[:, :0] if self.data.images else x.detach()
+        return Looked(logits.detach().double().cpu().numpy(), steepest.item(), kept.cpu())
 
 
-def _named(judgement: Judgement | None, calibration: Calibration, suffix: str) -> Report:
-    names = ["value", "js_estimate", "critic_gap", "lipschitz_estimate", "wasserstein_estimate"]
+class Looked(NamedTuple):
+    """Logits (n,) of some rows, the steepest input gradient at them, and points' rows themselves (n, D)."""
+
+    logits: Logits
+    steepest: float
+    rows: Tensor
+
+
+NAMES = ("value", "js_estimate", "critic_gap", "lipschitz_estimate", "wasserstein_estimate")
+
+
+def _named(judgement: Judgement | None, calibration: Calibration, suffix: str, *, points: bool) -> Report:
+    names = [name + suffix for name in (*NAMES, *["wasserstein_exact"] * points)]
     if judgement is None:
-        return {name + suffix: None for name in names}
+        return dict.fromkeys(names)
     v = estimates.value(calibration(judgement.real), calibration(judgement.fake))
     w = estimates.wasserstein(judgement.gap, judgement.steepest)
-    found = [v, estimates.jensen_shannon(v), judgement.gap, judgement.steepest, w]
-    return dict(zip((name + suffix for name in names), found, strict=True))
+    found = [v, estimates.jensen_shannon(v), judgement.gap, judgement.steepest, w, *[judgement.distance] * points]
+    return dict(zip(names, found, strict=True))
 
 
 @torch.no_grad()

@@ -1,6 +1,8 @@
 """The training loop: whose turn it is, one update, and what is due after it. Progress counts images, not steps."""
 
 import time
+from collections.abc import Callable
+from math import isfinite
 
 import torch
 
@@ -11,7 +13,7 @@ from worker.training.data import TrainingData
 from worker.training.diagnosis import Diagnosis, Report, gradient_norm
 from worker.training.draws import Deck, Stream, latents, numbers
 from worker.training.players import figures, update_average
-from worker.training.state import TrainingState
+from worker.training.state import TrainingState, state_tensors
 from worker.training.step import Batch, discriminator_step, generator_step
 
 
@@ -37,16 +39,19 @@ class Trainer:
             return "images"
         return "time" if spec.max_seconds is not None and counters.seconds >= spec.max_seconds else None
 
-    def update(self) -> bool:
-        """One update of whoever's turn it is. True when a report is due after it."""
+    @property
+    def report_due(self) -> bool:
+        """Whether the images seen have passed a multiple of `report_every` since the last report."""
+        return self.state.counters.images // self.spec.report_every > self.state.counters.reports
+
+    def update(self) -> None:
+        """One update of whoever's turn it is."""
         counters = self.state.counters
-        before = counters.images // self.spec.report_every
         if counters.since_generator < schedules.critic_steps(self.spec, counters.generator_steps, self.spent):
             self._critic_turn()
         else:
             self._generator_turn()
         self._tick()
-        return counters.images // self.spec.report_every > before
 
     def _critic_turn(self) -> None:
         players, counters = self.state.players, self.state.counters
@@ -87,24 +92,29 @@ class Trainer:
         self.state.counters.seconds += now - self._clock
         self._clock = now
 
-    def report(self) -> Report:
-        """The means since the last report and the estimates now. Diverged where a mean is not finite."""
+    def report(self, told_to_stop: Callable[[], bool] = lambda: False) -> Report:
+        """The means since the last report and the estimates now. Diverged where a mean is not finite.
+
+        Raises Abandoned where it is told to stop meanwhile: the report is then still due.
+        """
         state = self.state
         means = state.meters.means()
-        broken = sorted(name for name, mean in means.items() if not torch.tensor(mean).isfinite())
+        broken = sorted(name for name, mean in means.items() if not isfinite(mean))
         if broken:
             raise Diverged(
                 f"{', '.join(broken)} became NaN or infinite at {state.counters.images} images: "
                 "try a lower learning_rate or a stronger penalty",
                 param="learning_rate",
             )
+        number = state.counters.images // self.spec.report_every
+        found = Diagnosis(state.players, self.data, self.spec, number, told_to_stop).report()
         state.meters.clear()
-        found = Diagnosis(state.players, self.data, self.spec, state.counters.reports).report()
-        state.counters.reports += 1
+        state.counters.reports = number
         now = figures(self.spec, self.spent)
         return {**means, **found, "learning_rate": now.learning_rate}
 
 
 def all_finite(state: TrainingState) -> bool:
-    """Whether every weight is a number, so that a checkpoint is worth keeping."""
-    return all(bool(t.isfinite().all()) for m in state.modules().values() for t in m.state_dict().values())
+    """Whether weights, moments and means are all numbers, so that a checkpoint is worth keeping."""
+    tensors = state_tensors(state).values()
+    return all(bool(t.isfinite().all()) for t in tensors) and all(map(isfinite, state.meters.means().values()))

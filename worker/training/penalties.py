@@ -13,9 +13,12 @@ from gan.spec import Lipschitz, TrainingSpec
 Critic = Callable[[Tensor, Tensor | None], Tensor]
 
 
-def input_gradients(logits: Tensor, x: Tensor) -> Tensor:
-    """∇ₓD(x), one row a sample: (N,), (N, …) → (N, numbers in x). Differentiable again; x must require gradients."""
-    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+def input_gradients(logits: Tensor, x: Tensor, *, again: bool = True) -> Tensor:
+    """∇ₓD(x), one row a sample: (N,), (N, …) → (N, numbers in x); x must require gradients.
+
+    `again` keeps the graph, so that the gradient can be differentiated itself.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=again)
     return gradient.flatten(1)
 
 

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from gan import images, plots
+from gan.errors import Diverged
 from gan.latents import draw_condition, draw_label, latents
 from gan.spec import TrainingSpec
 from worker.training.data import TrainingData
@@ -26,12 +27,15 @@ class Preview:
         rows = min(spec.network.conditioning.size, MOST_CLASS_ROWS) if kind == "class" else GRID_SIDE
         self.count = rows * GRID_SIDE if data.images else POINTS
         self.seeds = [i % GRID_SIDE if kind == "class" and data.images else i for i in range(self.count)]
-        self.labels = np.array([self._label(i) for i in range(self.count)] if kind == "class" else [])
+        self.labels = np.array(self._labels() if kind == "class" else [])
         self.conditions = self._conditions()
 
-    def _label(self, index: int) -> int:
+    def _labels(self) -> list[int]:
         """The row's class; for points, drawn by the data's frequencies."""
-        return index // GRID_SIDE if self.data.images else draw_label(index, self.data.class_counts())
+        if self.data.images:
+            return [index // GRID_SIDE for index in range(self.count)]
+        counts = self.data.class_counts()
+        return [draw_label(index, counts) for index in range(self.count)]
 
     def _conditions(self) -> torch.Tensor | None:
         if len(self.labels):
@@ -42,11 +46,13 @@ class Preview:
 
     @torch.no_grad()
     def draw(self, players: Players) -> bytes:
-        """A PNG of what the averaged generator makes of the seeds now."""
+        """A PNG of what the averaged generator makes of the seeds now. Diverged where that is no numbers."""
         net, device = self.spec.network, self.data.device
         z = torch.from_numpy(latents(self.seeds, net.latent_dim, net.latent_distribution)).to(device)
         c = None if self.conditions is None else self.conditions.to(device)
         made = players.average(z, c)
+        if not made.isfinite().all():
+            raise Diverged("the generator makes NaN or infinite values", param="learning_rate")
         picture = self._grid(made.cpu().numpy()) if self.data.images else self._cloud(made)
         return images.STILLS["png"].encode(picture)
 

@@ -21,7 +21,10 @@ from worker.training.players import Players, new_players
 
 
 class Counters(BaseModel):
-    """How far training is. `images` counts real images consumed by discriminator updates; `seconds` is wall clock."""
+    """How far training is. `images` counts real images consumed by discriminator updates; `seconds` is wall clock.
+
+    `reports` is the number of the last report: the images seen then, in whole `report_every`.
+    """
 
     images: int = 0
     critic_steps: int = 0

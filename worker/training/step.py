@@ -1,9 +1,14 @@
-"""One adversarial step of either player, as the equations have it; it knows of no queue, epoch or file."""
+"""One adversarial step of either player, as the equations have it; it knows of no queue, epoch or file.
+
+Within a step spectrally normalised weights are computed once (`cached`): one power iteration a step, and real and
+generated data are judged by the same critic.
+"""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.parametrize import cached
 
 from gan.spec import TrainingSpec
 from worker.training.losses import LOSSES
@@ -24,6 +29,7 @@ class Batch:
     alpha: Tensor
 
 
+@cached()
 def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
     """One update of D against the present G. Returns detached scalars: loss, penalty, E r, E f."""
     D, G = players.discriminator, players.generator
@@ -54,6 +60,7 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
     }
 
 
+@cached()
 def generator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
     """One update of G against the present D. Returns its loss, detached."""
     D, G, loss_of = players.discriminator, players.generator, LOSSES[spec.loss]
