@@ -178,3 +178,15 @@ def test_a_database_made_without_an_encoding_is_used_as_any_other(postgresql: Po
     assert Datasets(ledger).create("größe", {"kind": "upload", "path": "uploads/x"}).name == "größe"
     assert Datasets(ledger).get("größe").name == "größe"
     ledger.close()
+
+
+def test_a_database_that_became_read_only_is_unavailable(postgresql_ledger: Ledger) -> None:
+    """As after a failover: worth another try, and no defect of the program."""
+
+    def write() -> None:
+        with postgresql_ledger.writing() as session:
+            session.execute(text("SET TRANSACTION READ ONLY"))
+            session.execute(text("DELETE FROM workers"))
+
+    with pytest.raises(Unavailable, match="read-only"):
+        write()

@@ -171,3 +171,13 @@ def test_a_root_that_cannot_be_written_is_noticed(tmp_path: Path) -> None:
         Storage(tmp_path / "file").prepare()
     Storage(tmp_path / "new").prepare()
     assert list((tmp_path / "new").rglob("*")) == [tmp_path / "new" / "scratch"]
+
+
+def test_a_sweep_removes_what_is_old_and_nobodys_and_nothing_else(storage: Storage) -> None:
+    for name in ("kept", "orphan", "fresh"):
+        storage.write_bytes(f"checkpoints/mdl_1/{name}", b"weights")
+    for name in ("kept", "orphan"):
+        os.utime(storage.path(f"checkpoints/mdl_1/{name}"), (1000, 1000))
+    assert storage.sweep("checkpoints/mdl_1", {"checkpoints/mdl_1/kept"}, 2000) == ["checkpoints/mdl_1/orphan"]
+    assert sorted(path.name for path in storage.path("checkpoints/mdl_1").iterdir()) == ["fresh", "kept"]
+    assert storage.sweep("checkpoints/mdl_2", set(), 2000) == []

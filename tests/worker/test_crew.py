@@ -103,6 +103,42 @@ def test_without_a_broker_jobs_are_answered_at_once(bench: Bench) -> None:
     assert bell.rung == 0
 
 
+def test_a_reconciler_that_met_an_unforeseen_error_looks_again(
+    make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = make_bench()
+    reconciler = Reconciler(Crew(bench.place, [CPU]), Bell("degraded"), 0.05)
+    looks, look = iter([RuntimeError("unforeseen")]), reconciler.look
+
+    def sometimes() -> None:
+        for error in looks:
+            raise error
+        look()
+
+    monkeypatch.setattr(reconciler, "look", sometimes)
+    reconciler.start()
+    job = bench.job("work")
+    eventually(lambda: bench.status(job) == "succeeded")
+    assert "unforeseen" in caplog.text
+
+
+def test_after_the_clock_jumped_holders_get_time_to_renew_before_they_are_judged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that slept finds every lease passed, those of its own live workers too."""
+    reconciler = Reconciler(Crew(bench.place, []), Bell(), 5)
+    job = bench.job("work")
+    assert bench.jobs.claim("light", "wrk_elsewhere", 0.05) is not None
+    time.sleep(0.1)
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + 3600)
+    reconciler.look()
+    assert bench.status(job) == "running"
+    reconciler._judge_from = 0
+    reconciler.look()
+    assert bench.status(job) == "queued"
+
+
 def test_a_job_whose_lease_passed_goes_back_to_the_queue(bench: Bench) -> None:
     job = bench.job("work")
     assert bench.jobs.claim("light", "wrk_elsewhere", 0.05) is not None

@@ -233,3 +233,17 @@ def test_a_stopped_child_goes_on_when_it_is_continued(make_bench: Callable[..., 
     bench.jobs.cancel(job.id)
     thread.join(5)
     assert bench.status(job) == "cancelled"
+
+
+def test_files_that_an_earlier_holder_never_published_are_removed(make_bench: Callable[..., Bench]) -> None:
+    """What a holder wrote when it was killed is nobody's; what was written just now may be a successor's."""
+    bench = make_bench(queue="train")
+    job = bench.training("checkpoint")
+    for name in ("orphan.model", "new.model"):
+        bench.storage.write_bytes(f"checkpoints/{job.model_id}/{name}", b"weights")
+    os.utime(bench.storage.path(f"checkpoints/{job.model_id}/orphan.model"), (1000, 1000))
+    for _ in range(3):
+        bench.answer()
+    assert bench.status(job) == "succeeded"
+    left = {bench.storage.relative(path) for path in bench.storage.path(f"checkpoints/{job.model_id}").iterdir()}
+    assert left == bench.models.paths(job.model_id) | {f"checkpoints/{job.model_id}/new.model"}
