@@ -151,11 +151,9 @@ async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def invalid_to_problem(request: Request, error: Exception) -> JSONResponse:
-    """A body, query or path that does not validate: 400 if unreadable, 404 if the path can name nothing, else 422."""
+    """A body, query or path that does not validate: 404 if the path can name nothing, else 422."""
     assert isinstance(error, RequestValidationError)
     found = list(error.errors())
-    if any(item["type"] == "json_invalid" for item in found):
-        return problem(request, 400, meanings.MalformedRequest.code, _unreadable(found[0]))
     if any(item["loc"][0] == "path" for item in found):
         return problem(request, 404, meanings.NotFound.code, f"{request.url.path} can name nothing here")
     fields = _fields(found[:MOST_ERRORS], error.body)
@@ -165,10 +163,6 @@ async def invalid_to_problem(request: Request, error: Exception) -> JSONResponse
     detail += f"; and {more} more" if more else ""
     param = _dotted(next(iter(fields))) or None
     return problem(request, 422, meanings.InvalidRequest.code, detail, param=param, errors=errors)
-
-
-def _unreadable(item: Mapping[str, Any]) -> str:
-    return f"the body is not valid JSON: {item['ctx']['error']} at character {item['loc'][-1]}"
 
 
 def _fields(found: Iterable[Mapping[str, Any]], body: Any) -> dict[tuple[str, ...], str]:

@@ -3,6 +3,7 @@
 The document is also what is believed about query parameters: one that it does not name is refused.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
@@ -11,8 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gan.spec import DatasetRequest
+from gan.spec import DatasetRequest, InterpolationSpec, SampleSpec, TrainRequest
 from service.errors import PROBLEM_TYPE
+from service.parsing import JSON
 from service.schemas import FieldError, Problem
 
 COMPONENTS: Final = "#/components/schemas/{model}"
@@ -34,9 +36,9 @@ CAUSES: Final[dict[int, str]] = {
 UNROUTED: Final[list[tuple[type[BaseModel], Literal["validation", "serialization"]]]] = [
     (Problem, "serialization"),
     (FieldError, "serialization"),
-    (DatasetRequest, "validation"),
+    *((body, "validation") for body in (DatasetRequest, TrainRequest, SampleSpec, InterpolationSpec)),
 ]
-"""Models that errors answer with, or that a route reads for itself."""
+"""Models that errors answer with, or that bodies are read as."""
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -53,6 +55,12 @@ def answer(status: int, description: str) -> dict[str, Any]:
     later = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
     headers = later if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return {"description": description, "content": {PROBLEM_TYPE: {"schema": schema}}, "headers": headers}
+
+
+def json_body(model: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra=` of a route whose JSON body is read as a model (which `UNROUTED` lists)."""
+    schema = {"$ref": COMPONENTS.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema, "examples": dict(examples)}}}}
 
 
 class Application(FastAPI):

@@ -16,7 +16,7 @@ from ledger import records
 from service.headers import Cursor, Limit, Named, Order, Wait, applied
 from service.house import House, Inside
 from service.openapi import COMPONENTS, problems
-from service.parsing import JSON, media_type, parsed, validated
+from service.parsing import JSON, media_type, read, validated
 from service.schemas import Dataset, List
 from service.uploads import receive
 
@@ -103,7 +103,7 @@ async def from_upload(house: House, request: Request) -> records.Dataset:
 
 async def from_folder(house: House, request: Request) -> records.Dataset:
     """A dataset of a folder below the import directory."""
-    body = validated(DatasetRequest, parsed(await request.body()))
+    body = await read(DatasetRequest, request)
     path = await house.read(import_folder, house.settings.import_dir, body.source.path)
     source = {"kind": "folder", "path": path}
     return await house.read(house.datasets.create, body.name, source, body.width, body.height)

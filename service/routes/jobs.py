@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import FileResponse
 
 from gan.choosing import resolve
@@ -13,8 +13,8 @@ from ledger import records
 from ledger.states import TERMINAL
 from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Wait, applied, matches
 from service.house import House, Inside
-from service.openapi import problems
-from service.parsing import json_only
+from service.openapi import json_body, problems
+from service.parsing import body_of
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -37,6 +37,7 @@ EXAMPLES: dict[str, Any] = {
     },
 }
 
+Training = Annotated[TrainRequest, Depends(body_of(TrainRequest))]
 ModelFilter = Annotated[str | None, Query(pattern=NAME_PATTERN, description="Only jobs of this model (name or id).")]
 Images = Annotated[int, Query(ge=-1, le=2**62, description="Only rows beyond this many images.")]
 At = Annotated[int | None, Query(ge=0, le=2**62, description="The grid at exactly this many images; else the newest.")]
@@ -50,12 +51,10 @@ Number = Annotated[int, Query(ge=0, le=2**62, description="Only events beyond th
     "",
     status_code=202,
     summary="Queue a job",
+    openapi_extra=json_body(TrainRequest, EXAMPLES),
     responses=problems(400, 404, 409, 413, 415),
-    dependencies=[Depends(json_only)],
 )
-def create_job(
-    body: Annotated[TrainRequest, Body(openapi_examples=EXAMPLES)], house: Inside, response: Response
-) -> Job:
+def create_job(body: Training, house: Inside, response: Response) -> Job:
     """Queue the training of a new model. What the request leaves out is chosen; `spec.chosen` says why."""
     house.admit("train")
     return accepted(house, MAKERS[body.type](house, body), response)

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -82,7 +83,7 @@ JSON = {"content-type": "application/json"}
         b"\xff\xfe",
         b'{"type": "train",}',
         b"[" * 100_000,
-        b'{"seed": ' + b"9" * 5000 + b"}",
+        b'{"metadata": {"key": "\xff"}}',
     ],
 )
 def test_what_cannot_be_read_is_400_and_not_a_defect(service: Running, is_problem: Check, body: bytes) -> None:
@@ -176,6 +177,70 @@ def test_a_flood_of_errors_is_a_short_answer_and_soon(
     assert time.monotonic() - began < 1.5
     is_problem(answer, 422, "invalid_request")
     assert len(answer.content) < 4096
+
+
+NUMBER = b"9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("jobs", b'{"type":"train","dataset":"a","model":"b","seed":' + NUMBER + b"}", "seed"),
+        ("samples", b'{"model":"m","seeds":[1,' + NUMBER + b"]}", "seeds.1"),
+        ("samples", b'{"model":"m","truncation":-' + NUMBER + b"}", "truncation"),
+        ("datasets", b'{"name":"d","source":{"path":"p"},"width":' + NUMBER + b"}", "width"),
+    ],
+)
+def test_a_number_of_any_length_is_an_error_of_its_field(
+    service: Running, is_problem: Check, path: str, body: bytes, param: str
+) -> None:
+    problem = is_problem(service.http.post(f"/v1/{path}", content=body, headers=JSON), 422, "invalid_request", param)
+    assert len(problem["errors"]) == 1
+
+
+@pytest.mark.parametrize("path", ["jobs", "samples", "interpolations", "datasets"])
+@pytest.mark.parametrize(
+    ("body", "says"), [(b'{"a":"\xff"}', "utf-8"), (b"[" * 50_000, "nested too deep"), (b"{", "line 1 column 2")]
+)
+def test_every_route_says_what_is_wrong_with_json_that_cannot_be_read(
+    service: Running, is_problem: Check, path: str, body: bytes, says: str
+) -> None:
+    problem = is_problem(service.http.post(f"/v1/{path}", content=body, headers=JSON), 400, "malformed_request")
+    assert says in problem["detail"]
+
+
+def listing(field: str, entry: bytes, count: int) -> bytes:
+    return b'{"model":"m","%s":[' % field.encode() + b",".join([entry] * count) + b"]}"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        (listing("latents", b"[0]", 3_900_001), 413, None),
+        (listing("condition", b"[0]", 300_000), 422, "condition"),
+        (listing("latents", b"[0]", 300_000), 422, "latents"),
+        (listing("seeds", b"0", 7_000_000), 422, "seeds"),
+        (listing("labels", b"0", 7_000_000), 422, "labels"),
+        (b"{" + b",".join(b'"%x":0' % number for number in range(1_200_000)) + b"}", 413, None),
+    ],
+    ids=["latents", "fewer conditions", "fewer latents", "seeds", "labels", "fields"],
+)
+def test_nobody_waits_while_a_body_of_millions_of_entries_is_refused(
+    service: Running, is_problem: Check, body: bytes, status: int, param: str | None
+) -> None:
+    def refused() -> httpx.Response:
+        with httpx.Client(base_url=service.url, timeout=30) as other:
+            return other.post("/v1/samples", content=body, headers=JSON)
+
+    slowest = 0.0
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(refused)
+        while not answer.done():
+            began = time.monotonic()
+            service.http.get("/livez").raise_for_status()
+            slowest = max(slowest, time.monotonic() - began)
+    is_problem(answer.result(), status, param=param)
+    assert slowest < 1.5
 
 
 def test_of_many_errors_twenty_are_told_and_the_rest_counted(service: Running, is_problem: Check) -> None:
