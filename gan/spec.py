@@ -27,6 +27,9 @@ MOST_LISTED = 250_000
 """Entries of one list in a request: far more than a server makes at once unless its settings are raised, and few
 enough to be looked at in a moment. Where `GANYMEDE_MAX_SAMPLES` allows more, `seed` and `count` ask for them."""
 
+LONGEST_KEY = 64
+"""Characters of a key of `metadata`."""
+
 
 def no_id(name: str) -> str:
     """A new name that cannot be mistaken for an id; ValueError for one that could."""
@@ -40,6 +43,13 @@ def few_entries(value: Any) -> Any:
     if isinstance(value, dict) and len(value) > MOST_FIELDS:
         raise ValueError(f"{len(value)} fields are too many")
     return value
+
+
+def short_keys(named: dict[str, str]) -> dict[str, str]:
+    """What has only short keys; ValueError for one of more than `LONGEST_KEY` characters."""
+    if any(len(key) > LONGEST_KEY for key in named):
+        raise ValueError(f"a key may have {LONGEST_KEY} characters")
+    return named
 
 
 def few_listed(value: Any) -> Any:
@@ -83,7 +93,10 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Metadata = Annotated[
-    dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=16), BeforeValidator(few_entries)
+    dict[str, Annotated[str, Field(max_length=512)]],
+    Field(max_length=16, json_schema_extra={"propertyNames": {"maxLength": LONGEST_KEY}}),
+    BeforeValidator(few_entries),
+    AfterValidator(short_keys),
 ]
 """A caller's own words about a job."""
 MOST_ROWS = 10**9

@@ -133,6 +133,8 @@ def train(**more: Any) -> dict[str, Any]:
         (train(metadata={"key": 3}), "metadata.key", "/metadata/key"),
         (train(metadata={"a/b~c": 3}), "metadata.a/b~c", "/metadata/a~1b~0c"),
         (train(metadata={str(number): "" for number in range(17)}), "metadata", "/metadata"),
+        (train(metadata={"k" * 65: ""}), "metadata", "/metadata"),
+        (train(metadata={letter * 900_000: "" for letter in "abcdefghijklmnop"}), "metadata", "/metadata"),
         (train(priority="high"), "priority", "/priority"),
         (train(augment="ada"), "augment", "/augment"),
         ({"type": "train", "dataset": "digits"}, "model", "/model"),
