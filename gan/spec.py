@@ -27,6 +27,9 @@ MOST_LISTED = 250_000
 """Entries of one list in a request: far more than a server makes at once unless its settings are raised, and few
 enough to be looked at in a moment. Where `GANYMEDE_MAX_SAMPLES` allows more, `seed` and `count` ask for them."""
 
+LOWEST_FPS = 0.1
+"""Frames a second of an animation: ten seconds a frame, which every format has room for."""
+
 LONGEST_KEY = 64
 """Characters of a key of `metadata`."""
 
@@ -344,7 +347,7 @@ class InterpolationSpec(Request):
     easing: Literal["linear", "ease_in_out"] = "linear"
     loop: bool = False
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
-    fps: Annotated[float, Field(gt=0, le=60)] = 12.0
+    fps: Annotated[float, Field(ge=LOWEST_FPS, le=60)] = 12.0
     layout: Literal["strip", "animation"] | None = None
     size: Annotated[int, Field(ge=1, le=4096)] | None = None
     returns: Annotated[list[Returns] | None, Field(alias="return", min_length=1, max_length=2)] = None
