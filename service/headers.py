@@ -1,11 +1,13 @@
-"""Request headers that more than one route understands: `Prefer: wait`, `If-None-Match`; and names in paths."""
+"""Request headers that more than one route understands: `Prefer: wait`, `If-None-Match`, `Accept`; names in paths."""
 
 import re
 from typing import Annotated, Final
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header, Path, Query, Request
 
 from gan.spec import NAME_PATTERN
+from service.negotiation import negotiate
+from service.parsing import JSON
 
 MAX_WAIT: Final = 60
 """Seconds that a long poll may last; a longer wish is granted this far."""
@@ -51,3 +53,8 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     """Whether the caller holds this version already (RFC 9110: weak comparison)."""
     held = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
     return etag in held or "*" in held
+
+
+async def json_accepted(request: Request) -> None:
+    """A dependency of routes that can only answer JSON yet: raises NotAcceptable (406) where that is not accepted."""
+    negotiate(",".join(request.headers.getlist("accept")), [JSON])

@@ -41,6 +41,10 @@ UNROUTED: Final[list[tuple[type[BaseModel], Literal["validation", "serialization
 """Models that errors answer with, or that bodies are read as."""
 
 
+HELD: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "As held."}}
+"""Part of the `responses=` of a route that knows `If-None-Match`."""
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: these errors, 422 and 503, and that whatever else goes wrong looks the same."""
     documented: dict[int | str, dict[str, Any]] = {"default": answer(500, "Any other error.")}

@@ -13,9 +13,9 @@ from gan import images, plots
 from gan.errors import Conflict, DatasetMissing, InvalidRequest, UnsupportedMedia
 from gan.spec import DatasetRequest, Name, Words
 from ledger import records
-from service.headers import Cursor, Limit, Named, Order, Wait, applied
+from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches
 from service.house import House, Inside
-from service.openapi import COMPONENTS, problems
+from service.openapi import COMPONENTS, HELD, problems
 from service.parsing import JSON, media_type, read, validated
 from service.schemas import Dataset, List
 from service.uploads import receive
@@ -180,15 +180,19 @@ PREVIEW_POINTS = 5_000
     "/{dataset}/preview",
     summary="What is in a dataset",
     response_class=Response,
-    responses=problems(404, 409) | {200: {"content": {"image/png": {}}, "description": "Real images, or points."}},
+    responses=problems(404, 409)
+    | HELD
+    | {200: {"content": {"image/png": {}}, "description": "Real images, or points."}},
 )
-def get_dataset_preview(dataset: Named, house: Inside) -> Response:
+def get_dataset_preview(dataset: Named, house: Inside, if_none_match: IfNoneMatch = None) -> Response:
     """A grid of real images, evenly spread over the data; points as a scatter plot. PNG."""
     row = house.datasets.get(dataset)
     if row.status != "ready" or row.path is None or row.kind is None:
         raise Conflict(f"dataset {row.name} is {row.status}: there is nothing to look at")
-    picture = PICTURES[row.kind](house.storage.path(row.path))
     headers = {"ETag": f'"{row.digest}"', "Cache-Control": "no-cache"}
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    picture = PICTURES[row.kind](house.storage.path(row.path))
     return Response(images.STILLS["png"].encode(picture), media_type="image/png", headers=headers)
 
 

@@ -253,6 +253,15 @@ def test_points_are_shown_as_a_plot(service: Running, name: str, labels: Any, di
     assert picture.std() > 5
 
 
+def test_a_preview_already_held_is_not_sent_again(service: Running) -> None:
+    service.images("held", count=11)
+    url = "/v1/datasets/held/preview"
+    tag = service.http.get(url).headers["etag"]
+    answer = service.http.get(url, headers={"If-None-Match": f'"other", {tag}'})
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+    assert service.http.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
 def test_there_is_nothing_to_look_at_before_it_is_ready_or_after_its_files_are_gone(
     service: Running, is_problem: Check
 ) -> None:
