@@ -20,7 +20,8 @@ from gan.errors import InvalidRequest, LimitExceeded, MalformedRequest, Unsuppor
 FILE: Final = "file"
 """The name of the part that is the file."""
 
-SUFFIXES: Final = (".zip", ".npy", ".csv")
+POINTS: Final = (".npy", ".csv")
+SUFFIXES: Final = (".zip", *POINTS)
 """What an uploaded file may be, by the ending of its name."""
 
 FIELD_BYTES: Final = 4096

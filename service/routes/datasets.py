@@ -18,7 +18,7 @@ from service.house import House, Inside
 from service.openapi import COMPONENTS, HELD, problems
 from service.parsing import JSON, media_type, read, validated
 from service.schemas import Dataset, List
-from service.uploads import receive
+from service.uploads import POINTS, receive
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -29,7 +29,7 @@ Side = Annotated[int, Field(ge=8, le=128)]
 
 
 class UploadForm(Words):
-    """The text fields of an upload. `width` and `height` ask for a resolution; left out, the data decides."""
+    """The text fields of an upload. `width` and `height` ask for a resolution of images; left out, the data decides."""
 
     name: Name
     width: Side | None = None
@@ -48,8 +48,8 @@ BODIES: dict[str, Any] = {
                     "required": ["name", "file"],
                     "properties": {
                         "name": {"type": "string", "description": "A new name."},
-                        "width": {"type": "integer", "minimum": 8, "maximum": 128},
-                        "height": {"type": "integer", "minimum": 8, "maximum": 128},
+                        "width": {"type": "integer", "minimum": 8, "maximum": 128, "description": "Of images."},
+                        "height": {"type": "integer", "minimum": 8, "maximum": 128, "description": "Of images."},
                         "file": {
                             "type": "string",
                             "format": "binary",
@@ -93,12 +93,20 @@ async def from_upload(house: House, request: Request) -> records.Dataset:
     async with contextmanager_in_threadpool(house.storage.building(where)) as folder:
         upload = await receive(request, folder, UploadForm.model_fields)
         form = validated(UploadForm, upload.fields)
+        check_size(form, upload.path.suffix)
     source = {"kind": "upload", "path": f"{where}/{upload.path.name}"}
     try:
         return await house.read(house.datasets.create, form.name, source, form.width, form.height, id=id)
     except Conflict:
         await house.read(house.storage.remove, where)
         raise
+
+
+def check_size(form: UploadForm, suffix: str) -> None:
+    """Raises InvalidRequest where a resolution is asked for by the name of a file that holds points."""
+    for name in ("width", "height"):
+        if suffix in POINTS and getattr(form, name) is not None:
+            raise InvalidRequest(f"points have no {name}: leave it out", param=name)
 
 
 async def from_folder(house: House, request: Request) -> records.Dataset:

@@ -89,6 +89,16 @@ def test_a_bad_field_of_the_form_is_422_and_nothing_stays(
     assert files_below(service.storage.root) == before
 
 
+@pytest.mark.parametrize("field", ["width", "height"])
+@pytest.mark.parametrize("filename", ["ring.npy", "ring.CSV"])
+def test_a_resolution_of_points_is_refused_and_nothing_stays(
+    service: Running, is_problem: Check, field: str, filename: str
+) -> None:
+    before = files_below(service.storage.root)
+    is_problem(service.upload("ring", filename=filename, **{field: 16}), 422, "invalid_request", field)
+    assert files_below(service.storage.root) == before
+
+
 def test_a_form_without_a_file_and_one_with_two_are_422(service: Running, is_problem: Check) -> None:
     none = service.http.post("/v1/datasets", files={"name": (None, "ok")})
     is_problem(none, 422, "invalid_request", "file")

@@ -260,7 +260,7 @@ def test_a_dataset_may_not_be_called_like_an_id(service: Running, is_problem: Ch
 
 
 def test_the_numbers_of_a_form_are_text_and_those_of_json_are_not(service: Running, is_problem: Check) -> None:
-    assert service.upload("sized", width=16, height=16).status_code == 202
+    assert service.upload("sized", filename="a.zip", width=16, height=16).status_code == 202
     body = {"name": "other", "source": {"path": "x"}, "width": "16"}
     is_problem(service.http.post("/v1/datasets", json=body), 422, "invalid_request", "width")
 
