@@ -3,6 +3,7 @@
 The document is also what is believed about query parameters: one that it does not name is refused.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, Literal
@@ -79,12 +80,16 @@ class Application(FastAPI):
 
 
 async def known_query(request: Request) -> None:
-    """A dependency of every route: raises RequestValidationError (422) for query parameters that do not exist."""
+    """A dependency of every route: raises RequestValidationError (422) for query parameters that do not exist, or that
+    are given more than once."""
     if not request.query_params:
         return
     operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
     known = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
-        message = f"unknown parameter; known are {', '.join(sorted(known))}" if known else "this takes no parameters"
-        raise RequestValidationError([{"loc": ("query", name), "msg": message, "type": "extra"} for name in unknown])
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    message = f"unknown parameter; known are {', '.join(sorted(known))}" if known else "this takes no parameters"
+    wrong = {name: "given more than once" for name in given if given[name] > 1}
+    wrong |= {name: message for name in given if name not in known}
+    if wrong:
+        found = [{"loc": ("query", name), "msg": why, "type": "extra"} for name, why in wrong.items()]
+        raise RequestValidationError(found)

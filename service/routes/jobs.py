@@ -11,7 +11,7 @@ from gan.errors import Conflict, NotFound
 from gan.spec import NAME_PATTERN, TrainRequest
 from ledger import records
 from ledger.states import TERMINAL
-from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Wait, applied, json_accepted, matches
+from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Plain, Wait, applied, json_accepted, matches
 from service.house import House, Inside
 from service.openapi import HELD, json_body, problems
 from service.parsing import body_of
@@ -39,9 +39,11 @@ EXAMPLES: dict[str, Any] = {
 
 Training = Annotated[TrainRequest, Depends(body_of(TrainRequest))]
 ModelFilter = Annotated[str | None, Query(pattern=NAME_PATTERN, description="Only jobs of this model (name or id).")]
-Images = Annotated[int, Query(ge=-1, le=2**62, description="Only rows beyond this many images.")]
-At = Annotated[int | None, Query(ge=0, le=2**62, description="The grid at exactly this many images; else the newest.")]
-Number = Annotated[int, Query(ge=0, le=2**62, description="Only events beyond this one.")]
+Images = Annotated[int, Plain, Query(ge=-1, le=2**62, description="Only rows beyond this many images.")]
+At = Annotated[
+    int | None, Plain, Query(ge=0, le=2**62, description="The grid at exactly this many images; else the newest.")
+]
+Number = Annotated[int, Plain, Query(ge=0, le=2**62, description="Only events beyond this one.")]
 
 
 # ---- making and finding ----

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from gan import errors as meanings
 from gan.errors import GanymedeError
+from service import middleware
 from service.errors import STATUS, status_of
 
 Check = Callable[..., dict[str, Any]]
@@ -42,7 +43,7 @@ def test_unknown_routes_and_methods_are_problems(service: Running, is_problem: C
     is_problem(service.http.get("/v1/nothing"), 404, "not_found")
     answer = service.http.put("/v1/datasets/x")
     is_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "DELETE, GET"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD"
     assert service.http.head("/v1/nothing").status_code == 404
 
 
@@ -284,6 +285,24 @@ def test_query_parameters_are_held_to_the_document(service: Running, is_problem:
     is_problem(service.http.get("/v1/jobs?after=job_none"), 422, "invalid_request", "after")
     is_problem(service.http.get("/v1/jobs?after=%00"), 422, "invalid_request", "after")
     is_problem(service.http.get("/livez?verbose=1"), 422, "invalid_request", "verbose")
+    is_problem(service.http.get("/v1/jobs?limit=3&limit=4"), 422, "invalid_request", "limit")
+
+
+@pytest.mark.parametrize("number", ["1_0", "%2B5", "05", "5.0", "%205", "-0", "٣"])
+def test_a_whole_number_in_a_query_has_one_spelling(service: Running, is_problem: Check, number: str) -> None:
+    is_problem(service.http.get(f"/v1/jobs?limit={number}"), 422, "invalid_request", "limit")
+
+
+def test_what_a_caller_may_make_endless_is_not_said_back_whole(service: Running, is_problem: Check) -> None:
+    is_problem(answer := service.http.get("/v1/jobs/" + "j" * 5000), 404, "not_found")
+    assert len(answer.content) < 1000
+    is_problem(answer := service.http.get("/" + "j" * 5000), 404, "not_found")
+    assert len(answer.content) < 1000
+    url = service.queued("endless")["urls"]["events"]
+    is_problem(answer := service.http.get(url, headers={"Accept": "text/" + "x" * 50_000}), 406)
+    assert len(answer.content) < 1000
+    is_problem(answer := service.http.post("/v1/datasets", files={"x" * 1000: b""}), 422)
+    assert len(answer.content) < 1000
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/%00", "/v1/datasets/a%20b", "/v1/models/..%2fx", "/v1/jobs/" + "j" * 200])
@@ -308,6 +327,21 @@ def test_a_json_body_beyond_the_limit_is_413_whether_its_length_is_told_or_not(
             problem = is_problem(answer, 413, "limit_exceeded")
             assert "GANYMEDE_MAX_JSON_BYTES" in problem["detail"]
             assert "4096" in problem["detail"]
+
+
+@pytest.mark.parametrize("path", ["jobs", "datasets"])
+def test_a_body_that_stops_coming_is_answered_and_hung_up_on(
+    service: Running, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(middleware, "IDLE_SECONDS", 0.2)
+    kind = b"multipart/form-data; boundary=b" if path == "datasets" else b"application/json"
+    head = b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 500\r\n\r\n"
+    address = httpx.URL(service.url)
+    with socket.create_connection((address.host, address.port), timeout=10) as raw:
+        raw.sendall(head % (path.encode(), kind) + b"--")
+        answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert b" 408 " in answer
+    assert b'"code":"request_timeout"' in answer
 
 
 def test_an_endless_body_is_cut_off(tmp_path: Any) -> None:
