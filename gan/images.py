@@ -3,15 +3,17 @@
 Batches of pixels are uint8 (N, H, W, C), one picture is uint8 (H, W, C), C = 1 (grey) or 3 (RGB).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import pairwise
 from math import ceil, isqrt
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageChops
+from PIL.GifImagePlugin import getdata, getheader
 from PIL.PngImagePlugin import PngInfo
 
 from gan.errors import LimitExceeded
@@ -31,6 +33,11 @@ EXIF_BYTES: Final = 60_000
 """An EXIF segment holds less than 64 KiB; a longer text is left out."""
 LONG_TEXT: Final = 1000
 """PNG text beyond this many characters is compressed."""
+WEBP_MOVES: Final = 0x02
+WEBP_EXIF: Final = 0x08
+"""Flags in the head of a WebP file that has more than one still picture."""
+WEBP_HEAD: Final = 12
+"""Bytes before the first chunk of a WebP file."""
 
 
 # ---- levels ----------------------------------------------------------------------------------------------------------
@@ -158,19 +165,16 @@ class Animation:
     media_type: str
     extension: str
     max_side: int
-    plugin: str
     tick: int
-    options: Callable[[Text], dict[str, Any]]
+    file: Callable[[Sequence[Image.Image], Sequence[int], Text], bytes]
 
     def encode(self, frames: Sequence[Pixels] | Pixels, fps: float, text: Text | None = None) -> bytes:
-        """Frames, each (H, W, C), at `fps` a second → a file's bytes. Raises LimitExceeded beyond `max_side`."""
+        """Frames, each (H, W, C), at `fps` ≥ 0.1 a second → a file's bytes, equal frames kept apart.
+
+        Raises LimitExceeded beyond `max_side`.
+        """
         check_side(self, frames[0])
-        first, *rest = [to_pillow(frame) for frame in frames]
-        duration = max(2 * self.tick, round(1000 / fps / self.tick) * self.tick)
-        moving = {"save_all": True, "append_images": rest, "duration": duration, "loop": 0}
-        buffer = BytesIO()
-        first.save(buffer, self.plugin, **moving, **self.options(text or {}))
-        return buffer.getvalue()
+        return self.file([to_pillow(frame) for frame in frames], delays(len(frames), fps, self.tick), text or {})
 
 
 def check_side(form: Format | Animation, picture: Pixels) -> None:
@@ -212,9 +216,84 @@ def jpeg_options(text: Text) -> dict[str, Any]:
     return {"quality": QUALITY, "subsampling": 0, "exif": exif(text)}
 
 
-def gif_options(text: Text) -> dict[str, Any]:
-    """The `ganymede` text as the file's comment. Colours are the 256 that suit each frame best; grey loses nothing."""
-    return {"comment": text.get("ganymede", "").encode("ascii", "replace")}
+# ---- moving ----------------------------------------------------------------------------------------------------------
+
+
+def delays(count: int, fps: float, tick: int) -> list[int]:
+    """How long each frame is shown, in milliseconds: whole ticks, together `count / fps` seconds to half a tick.
+
+    Two ticks at least: a GIF's viewers show a frame of one tick for ten.
+    """
+    ends = [round(1000 * index / fps / tick) for index in range(count + 1)]
+    return [max(2, after - before) * tick for before, after in pairwise(ends)]
+
+
+def changes(frames: Sequence[Image.Image], grain: int = 1) -> Iterator[tuple[tuple[int, int], Image.Image]]:
+    """Of each frame the part that differs from the one before, and where its corner lies: at multiples of `grain`.
+
+    A frame like the one before is a pixel at the origin: the formats' own writers would leave it out.
+    """
+    yield (0, 0), frames[0]
+    for before, frame in pairwise(frames):
+        left, top, right, bottom = ImageChops.difference(before, frame).getbbox() or (0, 0, 1, 1)
+        corner = left - left % grain, top - top % grain
+        yield corner, frame.crop((*corner, right, bottom))
+
+
+def gif_file(frames: Sequence[Image.Image], durations: Sequence[int], text: Text) -> bytes:
+    """The `ganymede` text as the comment. Colours are the 256 that suit each frame best; grey loses nothing."""
+    comment = text.get("ganymede", "").encode("ascii", "replace")
+    head, _ = getheader(Image.new("P", frames[0].size), info={"loop": 0, "comment": comment})
+    body = [
+        b"".join(getdata(paletted(part), corner, duration=duration, include_color_table=True))
+        for (corner, part), duration in zip(changes(frames), durations, strict=True)
+    ]
+    return b"".join([*head, *body, b";"])
+
+
+def paletted(picture: Image.Image) -> Image.Image:
+    """A grey or RGB picture with a palette of at most 256 colours."""
+    return picture.convert("P", palette=Image.Palette.ADAPTIVE)
+
+
+def apng_file(frames: Sequence[Image.Image], durations: Sequence[int], text: Text) -> bytes:
+    """Frames are blended by turns in two ways, which opaque ones do not show: Pillow joins equal ones of one way."""
+    buffer = BytesIO()
+    blend = [index % 2 for index in range(len(frames))]
+    moving = {"save_all": True, "append_images": frames[1:], "duration": list(durations), "loop": 0, "blend": blend}
+    frames[0].save(buffer, "png", **moving, **png_options(text))
+    return buffer.getvalue()
+
+
+def webp_file(frames: Sequence[Image.Image], durations: Sequence[int], text: Text) -> bytes:
+    """Stills in the format's container, as its specification lays it out: libwebp's writer joins similar frames."""
+    width, height = frames[0].size
+    described = exif(text).tobytes().removeprefix(b"Exif\0\0") if exif(text) else b""
+    parts = [
+        chunk(b"VP8X", bytes([WEBP_MOVES | WEBP_EXIF * bool(described), 0, 0, 0]) + triples(width - 1, height - 1)),
+        chunk(b"ANIM", bytes(6)),
+        *(webp_frame(*change, duration) for change, duration in zip(changes(frames, 2), durations, strict=True)),
+        chunk(b"EXIF", described) if described else b"",
+    ]
+    return chunk(b"RIFF", b"WEBP" + b"".join(parts))
+
+
+def webp_frame(corner: tuple[int, int], picture: Image.Image, duration: int) -> bytes:
+    """One frame, drawn over what lies below it: its place in units of two pixels, and the chunks of its still."""
+    buffer = BytesIO()
+    picture.save(buffer, "webp", quality=QUALITY, method=0)
+    place = triples(corner[0] // 2, corner[1] // 2, picture.width - 1, picture.height - 1, duration)
+    return chunk(b"ANMF", place + b"\0" + buffer.getvalue()[WEBP_HEAD:])
+
+
+def chunk(name: bytes, payload: bytes) -> bytes:
+    """A RIFF chunk, of even length."""
+    return name + len(payload).to_bytes(4, "little") + payload + b"\0" * (len(payload) % 2)
+
+
+def triples(*numbers: int) -> bytes:
+    """Numbers of three bytes each, least first."""
+    return b"".join(number.to_bytes(3, "little") for number in numbers)
 
 
 STILLS: Final[dict[str, Format]] = {
@@ -224,7 +303,7 @@ STILLS: Final[dict[str, Format]] = {
 }
 
 ANIMATIONS: Final[dict[str, Animation]] = {
-    "gif": Animation("image/gif", "gif", 65_535, "gif", 10, gif_options),
-    "apng": Animation("image/apng", "png", 1_000_000, "png", 1, png_options),
-    "webp": Animation("image/webp", "webp", 16_383, "webp", 1, webp_options),
+    "gif": Animation("image/gif", "gif", 65_535, 10, gif_file),
+    "apng": Animation("image/apng", "png", 1_000_000, 1, apng_file),
+    "webp": Animation("image/webp", "webp", 16_383, 1, webp_file),
 }

@@ -23,6 +23,17 @@ MOST_FIELDS = 100
 """Fields of one object in a request; far more than any has, so that a flood of unknown ones costs one error."""
 
 
+MOST_LISTED = 250_000
+"""Entries of one list in a request: far more than a server makes at once unless its settings are raised, and few
+enough to be looked at in a moment. Where `GANYMEDE_MAX_SAMPLES` allows more, `seed` and `count` ask for them."""
+
+LOWEST_FPS = 0.1
+"""Frames a second of an animation: ten seconds a frame, which every format has room for."""
+
+LONGEST_KEY = 64
+"""Characters of a key of `metadata`."""
+
+
 def no_id(name: str) -> str:
     """A new name that cannot be mistaken for an id; ValueError for one that could."""
     if name.startswith(ID_PREFIXES):
@@ -34,6 +45,20 @@ def few_entries(value: Any) -> Any:
     """An object of a bearable size, or what is no object; ValueError for more than `MOST_FIELDS` entries."""
     if isinstance(value, dict) and len(value) > MOST_FIELDS:
         raise ValueError(f"{len(value)} fields are too many")
+    return value
+
+
+def short_keys(named: dict[str, str]) -> dict[str, str]:
+    """What has only short keys; ValueError for one of more than `LONGEST_KEY` characters."""
+    if any(len(key) > LONGEST_KEY for key in named):
+        raise ValueError(f"a key may have {LONGEST_KEY} characters")
+    return named
+
+
+def few_listed(value: Any) -> Any:
+    """A list of a bearable length, or what is no list; ValueError for more than `MOST_LISTED` entries."""
+    if isinstance(value, list) and len(value) > MOST_LISTED:
+        raise ValueError(f"{len(value)} entries are too many: one list may have {MOST_LISTED}")
     return value
 
 
@@ -54,6 +79,8 @@ REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9._-]{1,100})?$
 Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
 """An id or a name; of a model, perhaps with a checkpoint: `faces@120000`."""
 
+Listed = BeforeValidator(few_listed)
+"""On lists of a request that may be long: the length is judged before its entries are."""
 Latent = Annotated[list[float], Field(min_length=1, max_length=4096, fail_fast=True)]
 Vector = Annotated[list[float], Field(fail_fast=True)]
 Label = Annotated[str | int, Field(union_mode="left_to_right")]
@@ -69,7 +96,10 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Metadata = Annotated[
-    dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=16), BeforeValidator(few_entries)
+    dict[str, Annotated[str, Field(max_length=512)]],
+    Field(max_length=16, json_schema_extra={"propertyNames": {"maxLength": LONGEST_KEY}}),
+    BeforeValidator(few_entries),
+    AfterValidator(short_keys),
 ]
 """A caller's own words about a job."""
 MOST_ROWS = 10**9
@@ -265,12 +295,12 @@ class SampleSpec(Request):
     """
 
     model: Reference
-    seeds: Annotated[list[Seed], Field(min_length=1, fail_fast=True)] | None = None
+    seeds: Annotated[list[Seed], Field(min_length=1, fail_fast=True), Listed] | None = None
     seed: Seed | None = None
     count: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
-    latents: Annotated[list[Latent], Field(min_length=1, fail_fast=True)] | None = None
-    labels: Annotated[list[Label], Field(min_length=1, fail_fast=True)] | None = None
-    condition: Vector | Annotated[list[Vector], Field(fail_fast=True)] | None = None
+    latents: Annotated[list[Latent], Field(min_length=1, fail_fast=True), Listed] | None = None
+    labels: Annotated[list[Label], Field(min_length=1, fail_fast=True), Listed] | None = None
+    condition: Annotated[Vector | Annotated[list[Vector], Field(fail_fast=True)] | None, Listed] = None
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
     layout: Literal["grid", "separate"] | None = None
     columns: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -311,13 +341,13 @@ class InterpolationSpec(Request):
     """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out."""
 
     model: Reference
-    keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64, fail_fast=True)]
+    keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64, fail_fast=True), Listed]
     frames: Annotated[int, Field(ge=2, le=MOST_ROWS)] = 16
     method: Literal["slerp", "lerp"] = "slerp"
     easing: Literal["linear", "ease_in_out"] = "linear"
     loop: bool = False
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
-    fps: Annotated[float, Field(gt=0, le=60)] = 12.0
+    fps: Annotated[float, Field(ge=LOWEST_FPS, le=60)] = 12.0
     layout: Literal["strip", "animation"] | None = None
     size: Annotated[int, Field(ge=1, le=4096)] | None = None
     returns: Annotated[list[Returns] | None, Field(alias="return", min_length=1, max_length=2)] = None

@@ -11,7 +11,7 @@ from starlette.types import Scope
 from ledger.settings import Settings
 from service import errors
 from service.house import opened
-from service.middleware import BodyLimit, Envelope, Limit
+from service.middleware import BodyLimit, Envelope, HeadAsGet, Limit
 from service.openapi import Application, known_query
 from service.routes import datasets, images, interpolations, jobs, models, probes, samples
 
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     errors.install(app)
     app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Envelope)
     return app
 

@@ -52,6 +52,7 @@ CODES: Final[dict[int, str]] = {
     400: meanings.MalformedRequest.code,
     404: meanings.NotFound.code,
     405: "method_not_allowed",
+    408: "request_timeout",
     413: meanings.LimitExceeded.code,
     415: meanings.UnsupportedMedia.code,
     422: meanings.InvalidRequest.code,
@@ -63,7 +64,7 @@ INTERNAL: Final = "something went wrong inside; the log has it under this reques
 MOST_ERRORS: Final = 20
 """Errors that one answer lists; of more, it says how many."""
 LONGEST_NAME: Final = 100
-"""Characters of a field name that are repeated; an unknown field may be called anything."""
+"""Characters that are repeated of what a caller may call anything: an unknown field, a path, a media type."""
 RETRY_AFTER: Final = 2
 """Seconds after which a 503 without a figure of its own may be tried again."""
 
@@ -109,8 +110,7 @@ async def meaning_to_problem(request: Request, error: Exception) -> JSONResponse
     status = status_of(type(error))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", type(error).__name__, error.message)
-    named = error.param if status == HTTPStatus.UNPROCESSABLE_ENTITY else None
-    errors = [FieldError(pointer=_pointer(named.split(".")), message=error.message)] if named else []
+    errors = [FieldError(pointer=_pointer(error.param.split(".")), message=error.message)] if error.param else []
     headers = retry_after(status, getattr(error, "retry_after", RETRY_AFTER))
     return problem(request, status, error.code, error.message, param=error.param, errors=errors, headers=headers)
 
@@ -129,7 +129,7 @@ async def http_to_problem(request: Request, error: Exception) -> JSONResponse:
     """What the framework raises: unknown routes, wrong methods, bodies that are too large or unreadable."""
     assert isinstance(error, HTTPException)
     said = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""
-    detail = said or f"{request.method} {request.url.path}: {HTTPStatus(error.status_code).description}"
+    detail = said or f"{request.method} {_path_of(request)}: {HTTPStatus(error.status_code).description}"
     code = CODES.get(error.status_code, "http_error")
     headers = dict(error.headers or {}) | (allowed(request) if error.status_code == 405 else {})
     return problem(request, error.status_code, code, detail, headers=headers)
@@ -138,8 +138,9 @@ async def http_to_problem(request: Request, error: Exception) -> JSONResponse:
 def allowed(request: Request) -> dict[str, str]:
     """All methods of a path: the router only knows those of the first route that matched it."""
     path = getattr(request.scope.get("route"), "path", "")
-    methods = request.app.openapi()["paths"].get(path, {})
-    return {"Allow": ", ".join(sorted(methods)).upper()} if methods else {}
+    methods = set(request.app.openapi()["paths"].get(path, {}))
+    heads = {"head"} if "get" in methods else set()
+    return {"Allow": ", ".join(sorted(methods | heads)).upper()} if methods else {}
 
 
 async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:
@@ -151,13 +152,11 @@ async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def invalid_to_problem(request: Request, error: Exception) -> JSONResponse:
-    """A body, query or path that does not validate: 400 if unreadable, 404 if the path can name nothing, else 422."""
+    """A body, query or path that does not validate: 404 if the path can name nothing, else 422."""
     assert isinstance(error, RequestValidationError)
     found = list(error.errors())
-    if any(item["type"] == "json_invalid" for item in found):
-        return problem(request, 400, meanings.MalformedRequest.code, _unreadable(found[0]))
     if any(item["loc"][0] == "path" for item in found):
-        return problem(request, 404, meanings.NotFound.code, f"{request.url.path} can name nothing here")
+        return problem(request, 404, meanings.NotFound.code, f"{_path_of(request)} can name nothing here")
     fields = _fields(found[:MOST_ERRORS], error.body)
     more = max(0, len(found) - MOST_ERRORS)
     detail = "; ".join(f"{_dotted(parts) or 'body'}: {message}" for parts, message in fields.items())
@@ -167,8 +166,8 @@ async def invalid_to_problem(request: Request, error: Exception) -> JSONResponse
     return problem(request, 422, meanings.InvalidRequest.code, detail, param=param, errors=errors)
 
 
-def _unreadable(item: Mapping[str, Any]) -> str:
-    return f"the body is not valid JSON: {item['ctx']['error']} at character {item['loc'][-1]}"
+def _path_of(request: Request) -> str:
+    return request.url.path[:LONGEST_NAME]
 
 
 def _fields(found: Iterable[Mapping[str, Any]], body: Any) -> dict[tuple[str, ...], str]:

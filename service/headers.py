@@ -1,16 +1,32 @@
-"""Request headers that more than one route understands: `Prefer: wait`, `If-None-Match`; and names in paths."""
+"""Request headers that more than one route understands: `Prefer: wait`, `If-None-Match`, `Accept`; names in paths."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header, Path, Query, Request
+from pydantic import BeforeValidator
 
 from gan.spec import NAME_PATTERN
+from service.negotiation import negotiate
+from service.parsing import JSON
 
 MAX_WAIT: Final = 60
 """Seconds that a long poll may last; a longer wish is granted this far."""
 
 WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+
+WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
+
+
+def plain(value: Any) -> Any:
+    """A whole number as everybody writes it; ValueError for the signs, zeros, blanks and underscores of other ways."""
+    if isinstance(value, str) and not WHOLE.fullmatch(value):
+        raise ValueError("must be a whole number in plain digits")
+    return value
+
+
+Plain = BeforeValidator(plain)
+"""On every whole number of a path or query: one number has one spelling."""
 
 Named = Annotated[str, Path(pattern=NAME_PATTERN, description="An id or a name.", examples=["digits"])]
 """A path segment that names a resource. What cannot be a name is answered with 404."""
@@ -21,7 +37,7 @@ Cursor = Annotated[
     str | None,
     Query(pattern=NAME_PATTERN, description="The id after which the page begins: the last page's `last_id`."),
 ]
-Limit = Annotated[int, Query(ge=1, le=100, description="The length of a page.")]
+Limit = Annotated[int, Plain, Query(ge=1, le=100, description="The length of a page.")]
 Order = Annotated[str, Query(pattern="^(asc|desc)$", description="`desc`: newest first; `asc`: oldest first.")]
 
 
@@ -51,3 +67,16 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     """Whether the caller holds this version already (RFC 9110: weak comparison)."""
     held = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
     return etag in held or "*" in held
+
+
+async def json_accepted(request: Request) -> None:
+    """A dependency of routes that can only answer JSON yet: raises NotAcceptable (406) where that is not accepted."""
+    negotiate(",".join(request.headers.getlist("accept")), [JSON])
+
+
+async def head_only(request: Request) -> bool:
+    """A dependency: whether the caller wants the headers of the answer alone, as `HeadAsGet` notes."""
+    return getattr(request.state, "head", False)
+
+
+HeadOnly = Annotated[bool, Depends(head_only)]

@@ -1,5 +1,6 @@
-"""What wraps every request: an id, headers that belong on every answer, and a bound on the body. Pure ASGI."""
+"""What wraps every request: an id, headers that belong on every answer, HEAD, and bounds on the body. Pure ASGI."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable
@@ -38,6 +39,38 @@ class Envelope:
         await self.app(scope, receive, sealed)
 
 
+class HeadAsGet:
+    """Answers HEAD as GET without a body; `state.head` tells a route for which a body would be work.
+
+    Files are not even read: they are offered to be sent by path.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+        state = {**scope.get("state", {}), "head": True}
+        extensions = {**scope.get("extensions", {}), "http.response.pathsend": {}}
+        as_get = {**scope, "method": "GET", "state": state, "extensions": extensions}
+        await self.app(as_get, receive, headers_of(send))
+
+
+def headers_of(send: Send) -> Send:
+    """`send` for an answer whose body is left out."""
+
+    async def bare(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not message.get("more_body", False):
+            await send({"type": "http.response.body"})
+
+    return bare
+
+
 def request_id_of(scope: Scope) -> str:
     """The caller's own id where it is a plain word of at most 64 characters, else a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
@@ -52,11 +85,16 @@ class Limit:
     setting: str
 
 
-class BodyLimit:
-    """Refuses a body by its declared length, and stops reading one that grows beyond its limit as it streams.
+IDLE_SECONDS: Final = 30.0
+"""How long a body may go without a byte."""
 
-    Raises HTTPException 413, which the framework lets pass from inside a body that it is reading. The connection is
-    closed after the answer: the rest of the body would only be read to be thrown away.
+
+class BodyLimit:
+    """Refuses a body by its declared length, and stops reading one that grows beyond its limit as it streams, or of
+    which nothing more comes.
+
+    Raises HTTPException 413 or 408, which the framework lets pass from inside a body that it is reading. The connection
+    is closed after the answer: the rest of the body would only be read to be thrown away.
     """
 
     def __init__(self, app: ASGIApp, limit_of: Callable[[Scope], Limit]) -> None:
@@ -72,21 +110,32 @@ class BodyLimit:
 
 
 def bounded(receive: Receive, scope: Scope, limit: Limit) -> Receive:
-    """`receive`, raising as soon as more than `limit` is declared or has come."""
+    """`receive`, raising as soon as more than `limit` is declared or has come, or when nothing comes any more."""
     declared = Headers(scope=scope).get("content-length", "")
-    total = 0
+    total, ended = 0, False
 
     async def counted() -> Message:
-        nonlocal total
+        nonlocal total, ended
         if declared.isdecimal() and int(declared) > limit.bytes:
             raise too_large(limit)
-        message = await receive()
+        message = await (receive() if ended else arriving(receive))
+        ended = not message.get("more_body", False)
         total += len(message.get("body", b""))
         if total > limit.bytes:
             raise too_large(limit)
         return message
 
     return counted
+
+
+async def arriving(receive: Receive) -> Message:
+    """The next part of a body; raises HTTPException 408 where none comes within `IDLE_SECONDS`."""
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            return await receive()
+    except TimeoutError as error:
+        detail = f"the body stopped coming: nothing for {IDLE_SECONDS:g} seconds"
+        raise HTTPException(408, detail, headers={"Connection": "close"}) from error
 
 
 def too_large(limit: Limit) -> HTTPException:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gan.errors import NotAcceptable
+from service.errors import LONGEST_NAME
 
 
 class Range(NamedTuple):
@@ -59,7 +60,7 @@ def negotiate(accept: str | None, offers: Sequence[str], what: str = "this") -> 
     best = max(weights, default=0.0)
     if best <= 0:
         offered = ", ".join(dict.fromkeys(offers)) or "nothing"
-        raise NotAcceptable(f"{accept or 'nothing'} cannot be served for {what}; what can: {offered}")
+        raise NotAcceptable(f"{(accept or 'nothing')[:LONGEST_NAME]} cannot be served for {what}; what can: {offered}")
     return weights.index(best)
 
 

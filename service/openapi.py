@@ -3,6 +3,8 @@
 The document is also what is believed about query parameters: one that it does not name is refused.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
@@ -11,8 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gan.spec import DatasetRequest
+from gan.spec import DatasetRequest, InterpolationSpec, SampleSpec, TrainRequest
 from service.errors import PROBLEM_TYPE
+from service.parsing import JSON
 from service.schemas import FieldError, Problem
 
 COMPONENTS: Final = "#/components/schemas/{model}"
@@ -34,9 +37,13 @@ CAUSES: Final[dict[int, str]] = {
 UNROUTED: Final[list[tuple[type[BaseModel], Literal["validation", "serialization"]]]] = [
     (Problem, "serialization"),
     (FieldError, "serialization"),
-    (DatasetRequest, "validation"),
+    *((body, "validation") for body in (DatasetRequest, TrainRequest, SampleSpec, InterpolationSpec)),
 ]
-"""Models that errors answer with, or that a route reads for itself."""
+"""Models that errors answer with, or that bodies are read as."""
+
+
+HELD: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "As held."}}
+"""Part of the `responses=` of a route that knows `If-None-Match`."""
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -55,6 +62,12 @@ def answer(status: int, description: str) -> dict[str, Any]:
     return {"description": description, "content": {PROBLEM_TYPE: {"schema": schema}}, "headers": headers}
 
 
+def json_body(model: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra=` of a route whose JSON body is read as a model (which `UNROUTED` lists)."""
+    schema = {"$ref": COMPONENTS.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema, "examples": dict(examples)}}}}
+
+
 class Application(FastAPI):
     """FastAPI, whose document also holds the models that no route's signature names."""
 
@@ -67,12 +80,16 @@ class Application(FastAPI):
 
 
 async def known_query(request: Request) -> None:
-    """A dependency of every route: raises RequestValidationError (422) for query parameters that do not exist."""
+    """A dependency of every route: raises RequestValidationError (422) for query parameters that do not exist, or that
+    are given more than once."""
     if not request.query_params:
         return
     operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
     known = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
-        message = f"unknown parameter; known are {', '.join(sorted(known))}" if known else "this takes no parameters"
-        raise RequestValidationError([{"loc": ("query", name), "msg": message, "type": "extra"} for name in unknown])
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    message = f"unknown parameter; known are {', '.join(sorted(known))}" if known else "this takes no parameters"
+    wrong = {name: "given more than once" for name in given if given[name] > 1}
+    wrong |= {name: message for name in given if name not in known}
+    if wrong:
+        found = [{"loc": ("query", name), "msg": why, "type": "extra"} for name, why in wrong.items()]
+        raise RequestValidationError(found)

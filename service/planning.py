@@ -70,7 +70,7 @@ def plan_samples(spec: SampleSpec, loaded: Loaded) -> Inputs:
     network, count = loaded.header.network, count_of(spec)
     seeds = seeds_of(spec, count)
     if spec.latents:
-        z = np.stack([given_latent(row, network, "latents", f"latents[{i}]") for i, row in enumerate(spec.latents)])
+        z = np.stack([given_latent(row, network, f"latents.{i}") for i, row in enumerate(spec.latents)])
     else:
         z = latents([seed for seed in seeds if seed is not None], network.latent_dim, network.latent_distribution)
     labels = spread(spec.labels, count, "labels")
@@ -132,7 +132,7 @@ def keyframes_of(spec: InterpolationSpec, loaded: Loaded) -> tuple[Floats, Float
     network = loaded.header.network
     z = np.stack(
         [
-            given_latent(frame.latent, network, f"keyframes.{i}.latent", f"keyframe {i}")
+            given_latent(frame.latent, network, f"keyframes.{i}.latent")
             if frame.latent is not None
             else latent(frame.seed or 0, network.latent_dim, network.latent_distribution)
             for i, frame in enumerate(spec.keyframes)
@@ -154,14 +154,14 @@ def keyframes_of(spec: InterpolationSpec, loaded: Loaded) -> tuple[Floats, Float
 # ---- latents ----
 
 
-def given_latent(row: list[float], network: NetworkSpec, param: str, what: str) -> Floats:
+def given_latent(row: list[float], network: NetworkSpec, param: str) -> Floats:
     """A latent out of a request, float32 (latent_dim,). Raises InvalidRequest if it is of another length or absurd."""
     if len(row) != network.latent_dim:
         raise InvalidRequest(
-            f"{what} has {len(row)} numbers; the latents of this model have {network.latent_dim}", param=param
+            f"{param} has {len(row)} numbers; the latents of this model have {network.latent_dim}", param=param
         )
     if max(map(abs, row)) > FURTHEST:
-        raise InvalidRequest(f"{what} has a number beyond ±{FURTHEST:g}", param=param)
+        raise InvalidRequest(f"{param} has a number beyond ±{FURTHEST:g}", param=param)
     return np.array(row, dtype=np.float32)
 
 

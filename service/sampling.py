@@ -168,7 +168,7 @@ def rendered(offer: Offer, answer: Answer) -> tuple[bytes, dict[str, str]]:
 def described(answer: Answer, offer: Offer) -> dict[str, str]:
     """Headers that name what is in the body, so that it can be made again."""
     names = [naming(answer, index) for index in range(answer.count)]
-    labels = [quote(name["label"], safe=" ") for name in names if name["label"] is not None]
+    labels = [quote(name["label"], safe="") for name in names if name["label"] is not None]
     return {
         "Vary": "Accept",
         "Content-Disposition": f'inline; filename="{answer.model.name}.{offer.extension}"',

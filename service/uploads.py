@@ -16,11 +16,13 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from gan.errors import InvalidRequest, LimitExceeded, MalformedRequest, UnsupportedMedia
+from service.errors import LONGEST_NAME
 
 FILE: Final = "file"
 """The name of the part that is the file."""
 
-SUFFIXES: Final = (".zip", ".npy", ".csv")
+POINTS: Final = (".npy", ".csv")
+SUFFIXES: Final = (".zip", *POINTS)
 """What an uploaded file may be, by the ending of its name."""
 
 FIELD_BYTES: Final = 4096
@@ -115,7 +117,9 @@ class FormReader:
         _, options = parse_options_header(self._part.headers.get(b"content-disposition"))
         name = options.get(b"name", b"").decode("utf-8", "replace")
         if name not in self.known:
-            raise InvalidRequest(f"unknown field; known are {', '.join(sorted(self.known))}", param=name or "body")
+            raise InvalidRequest(
+                f"unknown field; known are {', '.join(sorted(self.known))}", param=(name or "body")[:LONGEST_NAME]
+            )
         if name in self.fields or (name == FILE and self.suffix):
             raise InvalidRequest("given twice", param=name)
         self._part.name = name

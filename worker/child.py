@@ -65,6 +65,10 @@ def _attempt(assignment: Assignment, line: ControlLine, table: dict[str, str]) -
         _load(assignment.type, table)(assignment, line)
     except BrokenPipeError:
         raise
+    except JobFailure as error:  # foreseen: where it was raised says nothing that its message does not
+        message = " ".join(error.message.split())  # a file's name may hold line breaks
+        sys.stderr.write(f"{assignment.type} {assignment.job} failed, {error.code}: {message}\n")
+        line.send(failure(error))
     except Exception as error:  # the boundary of a job: whatever it raises becomes the reason of its failure
         traceback.print_exc()
         line.send(failure(error))

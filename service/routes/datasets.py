@@ -13,12 +13,12 @@ from gan import images, plots
 from gan.errors import Conflict, DatasetMissing, InvalidRequest, UnsupportedMedia
 from gan.spec import DatasetRequest, Name, Words
 from ledger import records
-from service.headers import Cursor, Limit, Named, Order, Wait, applied
+from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches
 from service.house import House, Inside
-from service.openapi import COMPONENTS, problems
-from service.parsing import JSON, media_type, parsed, validated
+from service.openapi import COMPONENTS, HELD, problems
+from service.parsing import JSON, media_type, read, validated
 from service.schemas import Dataset, List
-from service.uploads import receive
+from service.uploads import POINTS, receive
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -29,7 +29,7 @@ Side = Annotated[int, Field(ge=8, le=128)]
 
 
 class UploadForm(Words):
-    """The text fields of an upload. `width` and `height` ask for a resolution; left out, the data decides."""
+    """The text fields of an upload. `width` and `height` ask for a resolution of images; left out, the data decides."""
 
     name: Name
     width: Side | None = None
@@ -48,8 +48,8 @@ BODIES: dict[str, Any] = {
                     "required": ["name", "file"],
                     "properties": {
                         "name": {"type": "string", "description": "A new name."},
-                        "width": {"type": "integer", "minimum": 8, "maximum": 128},
-                        "height": {"type": "integer", "minimum": 8, "maximum": 128},
+                        "width": {"type": "integer", "minimum": 8, "maximum": 128, "description": "Of images."},
+                        "height": {"type": "integer", "minimum": 8, "maximum": 128, "description": "Of images."},
                         "file": {
                             "type": "string",
                             "format": "binary",
@@ -93,6 +93,7 @@ async def from_upload(house: House, request: Request) -> records.Dataset:
     async with contextmanager_in_threadpool(house.storage.building(where)) as folder:
         upload = await receive(request, folder, UploadForm.model_fields)
         form = validated(UploadForm, upload.fields)
+        check_size(form, upload.path.suffix)
     source = {"kind": "upload", "path": f"{where}/{upload.path.name}"}
     try:
         return await house.read(house.datasets.create, form.name, source, form.width, form.height, id=id)
@@ -101,9 +102,16 @@ async def from_upload(house: House, request: Request) -> records.Dataset:
         raise
 
 
+def check_size(form: UploadForm, suffix: str) -> None:
+    """Raises InvalidRequest where a resolution is asked for by the name of a file that holds points."""
+    for name in ("width", "height"):
+        if suffix in POINTS and getattr(form, name) is not None:
+            raise InvalidRequest(f"points have no {name}: leave it out", param=name)
+
+
 async def from_folder(house: House, request: Request) -> records.Dataset:
     """A dataset of a folder below the import directory."""
-    body = validated(DatasetRequest, parsed(await request.body()))
+    body = await read(DatasetRequest, request)
     path = await house.read(import_folder, house.settings.import_dir, body.source.path)
     source = {"kind": "folder", "path": path}
     return await house.read(house.datasets.create, body.name, source, body.width, body.height)
@@ -180,15 +188,19 @@ PREVIEW_POINTS = 5_000
     "/{dataset}/preview",
     summary="What is in a dataset",
     response_class=Response,
-    responses=problems(404, 409) | {200: {"content": {"image/png": {}}, "description": "Real images, or points."}},
+    responses=problems(404, 409)
+    | HELD
+    | {200: {"content": {"image/png": {}}, "description": "Real images, or points."}},
 )
-def get_dataset_preview(dataset: Named, house: Inside) -> Response:
+def get_dataset_preview(dataset: Named, house: Inside, if_none_match: IfNoneMatch = None) -> Response:
     """A grid of real images, evenly spread over the data; points as a scatter plot. PNG."""
     row = house.datasets.get(dataset)
     if row.status != "ready" or row.path is None or row.kind is None:
         raise Conflict(f"dataset {row.name} is {row.status}: there is nothing to look at")
-    picture = PICTURES[row.kind](house.storage.path(row.path))
     headers = {"ETag": f'"{row.digest}"', "Cache-Control": "no-cache"}
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    picture = PICTURES[row.kind](house.storage.path(row.path))
     return Response(images.STILLS["png"].encode(picture), media_type="image/png", headers=headers)
 
 

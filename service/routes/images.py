@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -10,10 +11,10 @@ from fastapi import APIRouter, Path, Query, Response
 from gan.errors import InvalidRequest
 from gan.spec import MAX_SEED, REFERENCE_PATTERN, SampleSpec
 from ledger.records import Checkpoint
-from service.headers import IfNoneMatch, matches
+from service.headers import HeadOnly, IfNoneMatch, Plain, matches
 from service.house import House, Inside
 from service.openapi import problems
-from service.rendering import Offer, offers
+from service.rendering import LATENT, Offer, offers
 from service.sampling import sampled
 from service.sampling_docs import IMAGE_ANSWERS
 
@@ -27,11 +28,11 @@ Reference = Annotated[
         examples=["digits"],
     ),
 ]
-Seed = Annotated[int, Path(ge=0, le=MAX_SEED, examples=[42])]
+Seed = Annotated[int, Plain, Path(ge=0, le=MAX_SEED, examples=[42])]
 Extension = Literal["png", "webp", "jpg"]
 Label = Annotated[str | None, Query(description="A class by name or index; left out, it is drawn from the seed.")]
 Truncation = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="ψ: scales the latent.")]
-Size = Annotated[int | None, Query(ge=1, le=4096, description="Pixels of the longer side.")]
+Size = Annotated[int | None, Plain, Query(ge=1, le=4096, description="Pixels of the longer side.")]
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_AGAIN: Final = "public, no-cache"
@@ -50,6 +51,7 @@ async def get_image(
     seed: Seed,
     extension: Extension,
     house: Inside,
+    head: HeadOnly,
     label: Label = None,
     truncation: Truncation = 1.0,
     size: Size = None,
@@ -62,8 +64,10 @@ async def get_image(
         return Response(status_code=304, headers=headers)
     labels: list[str | int] | None = None if label is None else [label]
     spec = SampleSpec(model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, size=size)
-    response = await drawn(house, spec, extension)
+    response = await drawn(house, spec, extension, head)
     response.headers.update(headers)
+    for name in ("Vary", *["Content-Length"] * head):  # the address alone decides; what is not drawn has no length
+        del response.headers[name]
     return response
 
 
@@ -74,11 +78,12 @@ def caching(model: str, checkpoint: Checkpoint, query: str) -> dict[str, str]:
     return {"ETag": f'W/"{digest}"', "Cache-Control": FOR_EVER if fixed else ASK_AGAIN}
 
 
-async def drawn(house: House, spec: SampleSpec, extension: Extension) -> Response:
-    """The picture, in the format that its address ends in."""
+async def drawn(house: House, spec: SampleSpec, extension: Extension, head: bool) -> Response:
+    """The picture, in the format that its address ends in; where only its headers count, they are all that is made."""
 
     def choose(kind: Literal["images", "points"]) -> Offer:
-        return next(offer for offer in offers("samples", kind, "grid", None) if offer.extension == extension)
+        offer = next(offer for offer in offers("samples", kind, "grid", None) if offer.extension == extension)
+        return replace(offer, default=LATENT, render=lambda _: b"") if head else offer
 
     with query_named():
         return await sampled(house, spec, lambda network: choose(network.shape.kind))

@@ -2,24 +2,25 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from gan.spec import InterpolationSpec
 from service.house import Inside
-from service.openapi import problems
-from service.parsing import json_only
+from service.openapi import json_body, problems
+from service.parsing import body_of
 from service.sampling import accepting, sampled
 from service.sampling_docs import INTERPOLATION_EXAMPLES, answers
 
-router = APIRouter(prefix="/v1/interpolations", tags=["samples"], dependencies=[Depends(json_only)])
+router = APIRouter(prefix="/v1/interpolations", tags=["samples"])
 
-Spec = Annotated[InterpolationSpec, Body(openapi_examples=INTERPOLATION_EXAMPLES)]
+Spec = Annotated[InterpolationSpec, Depends(body_of(InterpolationSpec))]
 
 
 @router.post(
     "",
     summary="Walk between samples",
     response_class=Response,
+    openapi_extra=json_body(InterpolationSpec, INTERPOLATION_EXAMPLES),
     responses=problems(400, 404, 406, 409, 413, 415) | answers("interpolation"),
 )
 async def create_interpolation(spec: Spec, request: Request, house: Inside) -> Response:

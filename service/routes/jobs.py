@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import FileResponse
 
 from gan.choosing import resolve
@@ -11,10 +11,10 @@ from gan.errors import Conflict, NotFound
 from gan.spec import NAME_PATTERN, TrainRequest
 from ledger import records
 from ledger.states import TERMINAL
-from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Wait, applied, matches
+from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Plain, Wait, applied, json_accepted, matches
 from service.house import House, Inside
-from service.openapi import problems
-from service.parsing import json_only
+from service.openapi import HELD, json_body, problems
+from service.parsing import body_of
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -37,10 +37,13 @@ EXAMPLES: dict[str, Any] = {
     },
 }
 
+Training = Annotated[TrainRequest, Depends(body_of(TrainRequest))]
 ModelFilter = Annotated[str | None, Query(pattern=NAME_PATTERN, description="Only jobs of this model (name or id).")]
-Images = Annotated[int, Query(ge=-1, le=2**62, description="Only rows beyond this many images.")]
-At = Annotated[int | None, Query(ge=0, le=2**62, description="The grid at exactly this many images; else the newest.")]
-Number = Annotated[int, Query(ge=0, le=2**62, description="Only events beyond this one.")]
+Images = Annotated[int, Plain, Query(ge=-1, le=2**62, description="Only rows beyond this many images.")]
+At = Annotated[
+    int | None, Plain, Query(ge=0, le=2**62, description="The grid at exactly this many images; else the newest.")
+]
+Number = Annotated[int, Plain, Query(ge=0, le=2**62, description="Only events beyond this one.")]
 
 
 # ---- making and finding ----
@@ -50,12 +53,10 @@ Number = Annotated[int, Query(ge=0, le=2**62, description="Only events beyond th
     "",
     status_code=202,
     summary="Queue a job",
+    openapi_extra=json_body(TrainRequest, EXAMPLES),
     responses=problems(400, 404, 409, 413, 415),
-    dependencies=[Depends(json_only)],
 )
-def create_job(
-    body: Annotated[TrainRequest, Body(openapi_examples=EXAMPLES)], house: Inside, response: Response
-) -> Job:
+def create_job(body: Training, house: Inside, response: Response) -> Job:
     """Queue the training of a new model. What the request leaves out is chosen; `spec.chosen` says why."""
     house.admit("train")
     return accepted(house, MAKERS[body.type](house, body), response)
@@ -102,7 +103,7 @@ def list_jobs(
     return List.of(page, lambda row: Job.of(row, places.get(row.id)))
 
 
-@router.get("/{job}", response_model=Job, summary="A job", responses=problems(404) | {304: {"description": "As held."}})
+@router.get("/{job}", response_model=Job, summary="A job", responses=problems(404) | HELD)
 async def get_job(
     job: JobId, house: Inside, response: Response, wait: Wait, if_none_match: IfNoneMatch = None
 ) -> Job | Response:
@@ -184,7 +185,10 @@ def retry_job(job: JobId, house: Inside, response: Response) -> Job:
 # ---- watching ----
 
 
-@router.get("/{job}/events", summary="What happened to a job", responses=problems(404))
+JSON_ONLY = [Depends(json_accepted)]
+
+
+@router.get("/{job}/events", summary="What happened to a job", responses=problems(404, 406), dependencies=JSON_ONLY)
 def list_job_events(job: JobId, house: Inside, after: Number = 0, limit: Limit = 100) -> List[Event]:
     """A page of a job's events, oldest first."""
     house.jobs.get(job)
@@ -192,7 +196,7 @@ def list_job_events(job: JobId, house: Inside, after: Number = 0, limit: Limit =
     return List.of(records.Page(found[:limit], len(found) > limit), Event.of)
 
 
-@router.get("/{job}/metrics", summary="A job's time series", responses=problems(404))
+@router.get("/{job}/metrics", summary="A job's time series", responses=problems(404, 406), dependencies=JSON_ONLY)
 def get_job_metrics(job: JobId, house: Inside, after: Images = -1) -> Metrics:
     """What was measured, a row a report, keyed by images seen."""
     house.jobs.get(job)
@@ -203,14 +207,24 @@ def get_job_metrics(job: JobId, house: Inside, after: Images = -1) -> Metrics:
     "/{job}/preview",
     summary="The newest preview grid",
     response_class=FileResponse,
-    responses=problems(404) | {200: {"content": {"image/png": {}}, "description": "A grid of samples."}},
+    responses=problems(404) | HELD | {200: {"content": {"image/png": {}}, "description": "A grid of samples."}},
 )
-def get_job_preview(job: JobId, house: Inside, at: At = None) -> FileResponse:
+def get_job_preview(job: JobId, house: Inside, at: At = None, if_none_match: IfNoneMatch = None) -> Response:
     """A grid of samples from seeds that stay the same throughout training, as PNG; `Content-Location` says which."""
-    house.jobs.get(job)
+    row = house.jobs.get(job)
     found = [row for row in house.jobs.previews(job) if at is None or row.images == at]
     path = house.storage.path(found[-1].path) if found else None
     if path is None or not path.is_file():
-        raise NotFound(f"job {job} has no preview {'yet' if at is None else f'at {at} images'}")
+        raise NotFound(f"job {job} has no preview {missing(row, at)}".strip())
     headers = {"Content-Location": f"/v1/jobs/{job}/preview?at={found[-1].images}", "Cache-Control": "no-cache"}
-    return FileResponse(path, media_type="image/png", headers=headers)
+    answer = FileResponse(path, media_type="image/png", headers=headers, stat_result=path.stat())
+    if matches(if_none_match, answer.headers["ETag"]):
+        return Response(status_code=304, headers=headers | {"ETag": answer.headers["ETag"]})
+    return answer
+
+
+def missing(row: records.Job, at: int | None) -> str:
+    """How a preview that is not there is spoken of: a job that has ended makes no more."""
+    if at is not None:
+        return f"at {at} images"
+    return "" if row.status in TERMINAL else "yet"

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
 from gan.errors import NotFound
-from service.headers import Cursor, Limit, Named, Order
+from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, matches
 from service.house import Inside, Loaded
-from service.openapi import problems
+from service.openapi import HELD, problems
 from service.schemas import List, Model
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -43,13 +43,17 @@ def delete_model(model: Named, house: Inside) -> Response:
     "/{model}/checkpoints/{checkpoint}/download",
     summary="Download a checkpoint",
     response_class=FileResponse,
-    responses=problems(404, 409) | {200: {"content": {SAFETENSORS: {}}, "description": "A safetensors file."}},
+    responses=problems(404, 409) | HELD | {200: {"content": {SAFETENSORS: {}}, "description": "A safetensors file."}},
 )
-def download_checkpoint(model: Named, checkpoint: Named, house: Inside) -> FileResponse:
+def download_checkpoint(model: Named, checkpoint: Named, house: Inside, if_none_match: IfNoneMatch = None) -> Response:
     """The model part of a checkpoint (named by its id or by its count of images), as a safetensors file."""
     row, found = house.models.resolve(f"{model}@{checkpoint}")
     path = house.storage.path(found.path)
     if not path.is_file():
         raise NotFound(f"the file of checkpoint {found.id} is gone from storage")
-    filename = f"{row.name}-{found.images}.safetensors"
-    return FileResponse(path, media_type=SAFETENSORS, filename=filename, headers={"ETag": f'"{found.sha256}"'})
+    headers = {"ETag": f'"{found.sha256}"'}
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return FileResponse(
+        path, media_type=SAFETENSORS, filename=f"{row.name}-{found.images}.safetensors", headers=headers
+    )

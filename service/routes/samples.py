@@ -2,24 +2,25 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from gan.spec import SampleSpec
 from service.house import Inside
-from service.openapi import problems
-from service.parsing import json_only
+from service.openapi import json_body, problems
+from service.parsing import body_of
 from service.sampling import accepting, sampled
 from service.sampling_docs import SAMPLE_EXAMPLES, answers
 
-router = APIRouter(prefix="/v1/samples", tags=["samples"], dependencies=[Depends(json_only)])
+router = APIRouter(prefix="/v1/samples", tags=["samples"])
 
-Spec = Annotated[SampleSpec, Body(openapi_examples=SAMPLE_EXAMPLES)]
+Spec = Annotated[SampleSpec, Depends(body_of(SampleSpec))]
 
 
 @router.post(
     "",
     summary="Draw samples from a model",
     response_class=Response,
+    openapi_extra=json_body(SampleSpec, SAMPLE_EXAMPLES),
     responses=problems(400, 404, 406, 409, 413, 415) | answers("samples"),
 )
 async def create_samples(spec: Spec, request: Request, house: Inside) -> Response:

@@ -150,6 +150,48 @@ def test_an_animation_of_grey_pictures_keeps_every_level_as_gif():
     assert image.info["duration"] == 20
 
 
+def shown(data):
+    """Every frame as RGB levels, and how long each is shown, in milliseconds."""
+    image, frames, times = opened(data), [], []
+    for index in range(image.n_frames):
+        image.seek(index)
+        image.load()
+        frames.append(np.asarray(image.convert("RGB")).astype(int))
+        times.append(image.info["duration"])
+    return np.stack(frames), times
+
+
+@pytest.mark.parametrize("form", ANIMATIONS.values(), ids=ANIMATIONS)
+@pytest.mark.parametrize(("count", "fps"), [(10, 12), (1000, 12), (3, 0.1), (7, 30), (60, 60)])
+@pytest.mark.parametrize("step", [0, 1], ids=["equal", "different"])
+def test_an_animation_has_the_frames_and_lasts_as_long_as_asked_for(form, count, fps, step):
+    frames = (np.arange(count)[:, None, None, None] * step % 200 + np.zeros((count, 16, 16, 3))).astype(np.uint8)
+    levels, times = shown(form.encode(frames, fps))
+    assert np.abs(levels - frames).max() <= 4
+    shortest = 1000 * count / min(fps, 500 / form.tick)
+    assert (len(times), sum(times)) == (count, pytest.approx(shortest, abs=form.tick / 2))
+    assert max(times) - min(times) <= form.tick
+
+
+@pytest.mark.parametrize(("name", "nearly"), [("gif", 0), ("apng", 0), ("webp", 12)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_moves_is_shown_where_it_is_and_the_rest_stays(name, nearly, channels):
+    frames = np.full((6, 21, 33, channels), 90, dtype=np.uint8)
+    for index in range(1, 5):
+        frames[index, 3 * index : 3 * index + 5, 5 * index : 5 * index + 7] = 200
+    levels, _ = shown(ANIMATIONS[name].encode(frames, fps=10))
+    assert np.abs(levels - frames).max() <= nearly
+
+
+@pytest.mark.parametrize("record", ['{"seeds":[1]}', "x" * 70_000])
+def test_an_animation_carries_the_record_where_it_fits(record):
+    frames, text = pictures(3), {"ganymede": record}
+    assert opened(ANIMATIONS["gif"].encode(frames, 10, text)).info["comment"] == record.encode()
+    assert opened(ANIMATIONS["apng"].encode(frames, 10, text)).text == text
+    short = {0x010E: record} if len(record) < 60_000 else {}
+    assert dict(opened(ANIMATIONS["webp"].encode(frames, 10, text)).getexif()) == short
+
+
 def test_a_side_beyond_the_format_names_the_limit():
     wide = np.zeros((1, 16_384, 1), dtype=np.uint8)
     with pytest.raises(LimitExceeded, match="image/webp holds at most 16383 pixels a side, not 16384"):

@@ -89,6 +89,16 @@ def test_a_bad_field_of_the_form_is_422_and_nothing_stays(
     assert files_below(service.storage.root) == before
 
 
+@pytest.mark.parametrize("field", ["width", "height"])
+@pytest.mark.parametrize("filename", ["ring.npy", "ring.CSV"])
+def test_a_resolution_of_points_is_refused_and_nothing_stays(
+    service: Running, is_problem: Check, field: str, filename: str
+) -> None:
+    before = files_below(service.storage.root)
+    is_problem(service.upload("ring", filename=filename, **{field: 16}), 422, "invalid_request", field)
+    assert files_below(service.storage.root) == before
+
+
 def test_a_form_without_a_file_and_one_with_two_are_422(service: Running, is_problem: Check) -> None:
     none = service.http.post("/v1/datasets", files={"name": (None, "ok")})
     is_problem(none, 422, "invalid_request", "file")
@@ -251,6 +261,15 @@ def test_points_are_shown_as_a_plot(service: Running, name: str, labels: Any, di
     picture = np.asarray(Image.open(io.BytesIO(answer.content)))
     assert picture.shape[2] == 3
     assert picture.std() > 5
+
+
+def test_a_preview_already_held_is_not_sent_again(service: Running) -> None:
+    service.images("held", count=11)
+    url = "/v1/datasets/held/preview"
+    tag = service.http.get(url).headers["etag"]
+    answer = service.http.get(url, headers={"If-None-Match": f'"other", {tag}'})
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+    assert service.http.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
 def test_there_is_nothing_to_look_at_before_it_is_ready_or_after_its_files_are_gone(

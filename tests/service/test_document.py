@@ -94,3 +94,16 @@ def test_the_examples_of_a_training_are_accepted(service: Running, document: dic
 def test_the_document_and_its_page_are_served(service: Running) -> None:
     assert service.http.get("/openapi.json").json()["info"]["title"] == "Ganymede"
     assert service.http.get("/docs").headers["content-type"].startswith("text/html")
+
+
+def test_every_address_that_can_be_read_answers_its_headers_alone(service: Running, document: dict[str, Any]) -> None:
+    job = service.running("headed")
+    service.checkpoint(job, 10)
+    service.preview(job, 10, 0)
+    names = {"dataset": "images", "model": "headed", "job": job.id, "checkpoint": "10", "seed": "x", "extension": "png"}
+    for path in [path for path, item in document["paths"].items() if "get" in item]:
+        assert "head" not in document["paths"][path], path
+        got, headed = (service.http.request(method, path.format(**names)) for method in ("GET", "HEAD"))
+        assert (headed.status_code, headed.content) == (got.status_code, b""), path
+        for name in ("content-type", "content-length", "etag"):
+            assert headed.headers.get(name) == got.headers.get(name), f"{path} {name}"

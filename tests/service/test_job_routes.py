@@ -287,3 +287,34 @@ def test_previews_are_the_newest_or_the_one_asked_for(service: Running, is_probl
     is_problem(service.http.get(f"{url}?at=150"), 404, "not_found")
     is_problem(service.http.get(f"{url}?at=new"), 422, "invalid_request", "at")
     is_problem(service.http.get(f"{url}?timelapse=1"), 422, "invalid_request", "timelapse")
+
+
+def test_a_preview_already_held_is_not_sent_again_and_a_new_one_is(service: Running) -> None:
+    job = service.running("held")
+    url = f"/v1/jobs/{job.id}/preview"
+    service.preview(job, 100, 10)
+    tag = service.http.get(url).headers["etag"]
+    answer = service.http.get(url, headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+    assert answer.headers["content-location"] == f"{url}?at=100"
+    service.preview(job, 200, 20)
+    assert service.http.get(url, headers={"If-None-Match": tag}).content == png(20)
+
+
+def test_a_job_that_has_ended_is_not_said_to_have_no_preview_yet(service: Running, is_problem: Check) -> None:
+    service.upload("unseen")
+    job = service.claim("light")
+    service.jobs.finish(job.id, job.epoch, "failed", error=FAILURE)
+    problem = is_problem(service.http.get(f"/v1/jobs/{job.id}/preview"), 404, "not_found")
+    assert problem["detail"] == f"job {job.id} has no preview"
+
+
+@pytest.mark.parametrize(("what", "accept"), [("events", "text/event-stream"), ("metrics", "text/csv")])
+def test_a_type_that_is_not_served_yet_is_406_with_the_one_that_is(
+    service: Running, is_problem: Check, what: str, accept: str
+) -> None:
+    url = service.queued(f"accept-{what}")["urls"][what]
+    problem = is_problem(service.http.get(url, headers={"Accept": accept}), 406, "not_acceptable")
+    assert problem["detail"].endswith("what can: application/json")
+    for accepted in (f"{accept}, application/json;q=0.1", f"{accept}, */*;q=0.1", ""):
+        assert service.http.get(url, headers={"Accept": accepted}).status_code == 200

@@ -51,6 +51,15 @@ def test_a_checkpoint_is_downloaded_by_id_or_by_its_images(service: Running, is_
     is_problem(service.http.get(url), 404, "not_found")
 
 
+def test_a_checkpoint_already_held_is_not_sent_again(service: Running) -> None:
+    job = service.running("held")
+    saved = service.checkpoint(job, 30)
+    url = "/v1/models/held/checkpoints/30/download"
+    answer = service.http.get(url, headers={"If-None-Match": f'W/"{saved.sha256}"'})
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", f'"{saved.sha256}"')
+    assert service.http.get(url, headers={"If-None-Match": '"other"'}).content == b"model 30"
+
+
 def test_a_model_is_deleted_with_its_files_once_no_job_works_on_it(service: Running, is_problem: Check) -> None:
     job = service.running("finished")
     saved = service.checkpoint(job, 40)

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from starlette.requests import Request
 
 from gan import errors as meanings
 from gan.errors import GanymedeError
+from service import middleware
 from service.errors import STATUS, status_of
 
 Check = Callable[..., dict[str, Any]]
@@ -41,7 +43,7 @@ def test_unknown_routes_and_methods_are_problems(service: Running, is_problem: C
     is_problem(service.http.get("/v1/nothing"), 404, "not_found")
     answer = service.http.put("/v1/datasets/x")
     is_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "DELETE, GET"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD"
     assert service.http.head("/v1/nothing").status_code == 404
 
 
@@ -82,7 +84,7 @@ JSON = {"content-type": "application/json"}
         b"\xff\xfe",
         b'{"type": "train",}',
         b"[" * 100_000,
-        b'{"seed": ' + b"9" * 5000 + b"}",
+        b'{"metadata": {"key": "\xff"}}',
     ],
 )
 def test_what_cannot_be_read_is_400_and_not_a_defect(service: Running, is_problem: Check, body: bytes) -> None:
@@ -132,6 +134,8 @@ def train(**more: Any) -> dict[str, Any]:
         (train(metadata={"key": 3}), "metadata.key", "/metadata/key"),
         (train(metadata={"a/b~c": 3}), "metadata.a/b~c", "/metadata/a~1b~0c"),
         (train(metadata={str(number): "" for number in range(17)}), "metadata", "/metadata"),
+        (train(metadata={"k" * 65: ""}), "metadata", "/metadata"),
+        (train(metadata={letter * 900_000: "" for letter in "abcdefghijklmnop"}), "metadata", "/metadata"),
         (train(priority="high"), "priority", "/priority"),
         (train(augment="ada"), "augment", "/augment"),
         ({"type": "train", "dataset": "digits"}, "model", "/model"),
@@ -178,6 +182,70 @@ def test_a_flood_of_errors_is_a_short_answer_and_soon(
     assert len(answer.content) < 4096
 
 
+NUMBER = b"9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("jobs", b'{"type":"train","dataset":"a","model":"b","seed":' + NUMBER + b"}", "seed"),
+        ("samples", b'{"model":"m","seeds":[1,' + NUMBER + b"]}", "seeds.1"),
+        ("samples", b'{"model":"m","truncation":-' + NUMBER + b"}", "truncation"),
+        ("datasets", b'{"name":"d","source":{"path":"p"},"width":' + NUMBER + b"}", "width"),
+    ],
+)
+def test_a_number_of_any_length_is_an_error_of_its_field(
+    service: Running, is_problem: Check, path: str, body: bytes, param: str
+) -> None:
+    problem = is_problem(service.http.post(f"/v1/{path}", content=body, headers=JSON), 422, "invalid_request", param)
+    assert len(problem["errors"]) == 1
+
+
+@pytest.mark.parametrize("path", ["jobs", "samples", "interpolations", "datasets"])
+@pytest.mark.parametrize(
+    ("body", "says"), [(b'{"a":"\xff"}', "utf-8"), (b"[" * 50_000, "nested too deep"), (b"{", "line 1 column 2")]
+)
+def test_every_route_says_what_is_wrong_with_json_that_cannot_be_read(
+    service: Running, is_problem: Check, path: str, body: bytes, says: str
+) -> None:
+    problem = is_problem(service.http.post(f"/v1/{path}", content=body, headers=JSON), 400, "malformed_request")
+    assert says in problem["detail"]
+
+
+def listing(field: str, entry: bytes, count: int) -> bytes:
+    return b'{"model":"m","%s":[' % field.encode() + b",".join([entry] * count) + b"]}"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        (listing("latents", b"[0]", 3_900_001), 413, None),
+        (listing("condition", b"[0]", 300_000), 422, "condition"),
+        (listing("latents", b"[0]", 300_000), 422, "latents"),
+        (listing("seeds", b"0", 7_000_000), 422, "seeds"),
+        (listing("labels", b"0", 7_000_000), 422, "labels"),
+        (b"{" + b",".join(b'"%x":0' % number for number in range(1_200_000)) + b"}", 413, None),
+    ],
+    ids=["latents", "fewer conditions", "fewer latents", "seeds", "labels", "fields"],
+)
+def test_nobody_waits_while_a_body_of_millions_of_entries_is_refused(
+    service: Running, is_problem: Check, body: bytes, status: int, param: str | None
+) -> None:
+    def refused() -> httpx.Response:
+        with httpx.Client(base_url=service.url, timeout=30) as other:
+            return other.post("/v1/samples", content=body, headers=JSON)
+
+    slowest = 0.0
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(refused)
+        while not answer.done():
+            began = time.monotonic()
+            service.http.get("/livez").raise_for_status()
+            slowest = max(slowest, time.monotonic() - began)
+    is_problem(answer.result(), status, param=param)
+    assert slowest < 1.5
+
+
 def test_of_many_errors_twenty_are_told_and_the_rest_counted(service: Running, is_problem: Check) -> None:
     body = train(**{f"x{number}": 1 for number in range(50)})
     problem = is_problem(service.http.post("/v1/jobs", json=body), 422)
@@ -193,7 +261,7 @@ def test_a_dataset_may_not_be_called_like_an_id(service: Running, is_problem: Ch
 
 
 def test_the_numbers_of_a_form_are_text_and_those_of_json_are_not(service: Running, is_problem: Check) -> None:
-    assert service.upload("sized", width=16, height=16).status_code == 202
+    assert service.upload("sized", filename="a.zip", width=16, height=16).status_code == 202
     body = {"name": "other", "source": {"path": "x"}, "width": "16"}
     is_problem(service.http.post("/v1/datasets", json=body), 422, "invalid_request", "width")
 
@@ -217,6 +285,24 @@ def test_query_parameters_are_held_to_the_document(service: Running, is_problem:
     is_problem(service.http.get("/v1/jobs?after=job_none"), 422, "invalid_request", "after")
     is_problem(service.http.get("/v1/jobs?after=%00"), 422, "invalid_request", "after")
     is_problem(service.http.get("/livez?verbose=1"), 422, "invalid_request", "verbose")
+    is_problem(service.http.get("/v1/jobs?limit=3&limit=4"), 422, "invalid_request", "limit")
+
+
+@pytest.mark.parametrize("number", ["1_0", "%2B5", "05", "5.0", "%205", "-0", "٣"])
+def test_a_whole_number_in_a_query_has_one_spelling(service: Running, is_problem: Check, number: str) -> None:
+    is_problem(service.http.get(f"/v1/jobs?limit={number}"), 422, "invalid_request", "limit")
+
+
+def test_what_a_caller_may_make_endless_is_not_said_back_whole(service: Running, is_problem: Check) -> None:
+    is_problem(answer := service.http.get("/v1/jobs/" + "j" * 5000), 404, "not_found")
+    assert len(answer.content) < 1000
+    is_problem(answer := service.http.get("/" + "j" * 5000), 404, "not_found")
+    assert len(answer.content) < 1000
+    url = service.queued("endless")["urls"]["events"]
+    is_problem(answer := service.http.get(url, headers={"Accept": "text/" + "x" * 50_000}), 406)
+    assert len(answer.content) < 1000
+    is_problem(answer := service.http.post("/v1/datasets", files={"x" * 1000: b""}), 422)
+    assert len(answer.content) < 1000
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/%00", "/v1/datasets/a%20b", "/v1/models/..%2fx", "/v1/jobs/" + "j" * 200])
@@ -241,6 +327,21 @@ def test_a_json_body_beyond_the_limit_is_413_whether_its_length_is_told_or_not(
             problem = is_problem(answer, 413, "limit_exceeded")
             assert "GANYMEDE_MAX_JSON_BYTES" in problem["detail"]
             assert "4096" in problem["detail"]
+
+
+@pytest.mark.parametrize("path", ["jobs", "datasets"])
+def test_a_body_that_stops_coming_is_answered_and_hung_up_on(
+    service: Running, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(middleware, "IDLE_SECONDS", 0.2)
+    kind = b"multipart/form-data; boundary=b" if path == "datasets" else b"application/json"
+    head = b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 500\r\n\r\n"
+    address = httpx.URL(service.url)
+    with socket.create_connection((address.host, address.port), timeout=10) as raw:
+        raw.sendall(head % (path.encode(), kind) + b"--")
+        answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert b" 408 " in answer
+    assert b'"code":"request_timeout"' in answer
 
 
 def test_an_endless_body_is_cut_off(tmp_path: Any) -> None:

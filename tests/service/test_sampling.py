@@ -5,6 +5,7 @@ import json
 import zipfile
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_headers_name_model_checkpoint_seeds_labels_truncation_and_times(service
     assert headers["x-ganymede-model"] == "pets"
     assert headers["x-ganymede-checkpoint"] == "ckpt_pets1000"
     assert headers["x-ganymede-seeds"] == "5,3"
-    assert headers["x-ganymede-labels"] == "K%C3%A4fer%2C gro%C3%9F,cat"
+    assert headers["x-ganymede-labels"] == "K%C3%A4fer%2C%20gro%C3%9F,cat"
     assert headers["x-ganymede-truncation"] == "1"
     assert headers["vary"] == "Accept"
     spent = dict(part.split(";dur=") for part in headers["server-timing"].split(", "))
@@ -353,9 +354,9 @@ BAD = [
     ({"model": "plain", "layout": "pile"}, 422, "layout"),
     ({"model": "plain", "return": []}, 422, "return"),
     ({"model": "plain", "return": ["picture"]}, 422, "return.0"),
-    ({"model": "plain", "latents": [[0.0] * 5]}, 422, "latents"),
-    ({"model": "plain", "latents": [[0.0] * 6, [0.0] * 7]}, 422, "latents"),
-    ({"model": "plain", "latents": [[1e30] * 6]}, 422, "latents"),
+    ({"model": "plain", "latents": [[0.0] * 5]}, 422, "latents.0"),
+    ({"model": "plain", "latents": [[0.0] * 6, [0.0] * 7]}, 422, "latents.1"),
+    ({"model": "plain", "latents": [[1e30] * 6]}, 422, "latents.0"),
     ({"model": "plain", "latents": [["x"] * 6]}, 422, "latents.0.0"),
     ({"model": "plain", "labels": ["cat"]}, 422, "labels"),
     ({"model": "plain", "condition": [1]}, 422, "condition"),
@@ -378,6 +379,14 @@ BAD = [
 def test_bad_requests_name_the_field_or_the_limit(service, is_problem, body, status, param):
     problem = is_problem(ask(service, **body), status)
     assert problem["param"] == param
+    assert [error["pointer"] for error in problem["errors"]] == ["/" + param.replace(".", "/")]
+
+
+def test_a_label_survives_the_header_whatever_it_is_called(service):
+    names = (" ", ",", " a ", "100%")
+    publish(service, "odd", network("r3", IMAGES, "class", 4), classes=names)
+    headers = ask(service, model="odd", seed=0, labels=list(names)).headers
+    assert [unquote(label) for label in headers["x-ganymede-labels"].split(",")] == list(names)
 
 
 def test_an_unknown_class_is_answered_with_some_that_there_are(service, is_problem):

@@ -24,6 +24,7 @@ def get(service, address, **headers):
 def test_the_ending_of_the_address_is_the_format_whatever_the_caller_accepts(service, extension, media_type):
     answer = get(service, f"pets/images/42.{extension}", Accept="text/html")
     assert opened(answer, media_type).size == (8, 8)
+    assert "vary" not in answer.headers
 
 
 def test_it_is_the_picture_that_the_seed_makes_elsewhere(service):
@@ -52,6 +53,21 @@ def test_a_picture_already_held_is_not_sent_and_costs_no_forward(service, monkey
         assert "cache-control" in answer.headers
 
 
+def test_the_headers_alone_are_those_of_the_picture_and_cost_no_forward(service, is_problem, monkeypatch):
+    address = "/v1/models/pets/images/7.png?label=dog"
+    drawn = service.http.get(address).headers
+    monkeypatch.setattr(service.app.state.house.engine, "sample", None)
+    answer = service.http.head(address)
+    assert (answer.status_code, answer.content) == (200, b"")
+    own = {"content-length", "x-request-id", "server-timing", "date"}
+    assert {name: value for name, value in answer.headers.items() if name not in own} == {
+        name: value for name, value in drawn.items() if name not in own
+    }
+    assert "content-length" not in answer.headers
+    assert service.http.head(address, headers={"If-None-Match": drawn["etag"]}).status_code == 304
+    assert service.http.head("/v1/models/pets/images/7.png?label=cow").status_code == 422
+
+
 def test_the_tag_changes_with_everything_that_the_picture_depends_on(service):
     queries = ("7.png", "8.png", "7.webp", "7.png?size=9", "7.png?truncation=0.5", "7.png?label=cat", "7.png?label=dog")
     tags = [get(service, f"pets/images/{query}").headers["etag"] for query in queries]
@@ -72,6 +88,12 @@ def test_a_point_is_a_dot_on_a_plot(service):
         ("pets/images/1.bmp", 404, None),
         ("pets/images/x.png", 404, None),
         ("pets/images/-1.png", 404, None),
+        ("pets/images/+42.png", 404, None),
+        ("pets/images/0042.png", 404, None),
+        ("pets/images/4_2.png", 404, None),
+        ("pets/images/42.0.png", 404, None),
+        ("pets/images/1.png?label=cat&label=dog", 422, "label"),
+        ("pets/images/1.png?size=+8", 422, "size"),
         ("pets/images/9223372036854775808.png", 404, None),
         ("pets/images/1.png?label=cow", 422, "label"),
         ("pets/images/1.png?truncation=2", 422, "truncation"),

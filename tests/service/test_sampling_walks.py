@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 from sampling_kit import array, ask, data, opened, pixels, publish, record, sampling_service
 from seeded import IMAGES, POINTS, network
 
@@ -117,6 +117,23 @@ def test_a_moving_picture_has_every_frame(service, accept, layout, form):
     picture.seek(1)
     picture.load()
     assert picture.info["duration"] == 50
+
+
+@pytest.mark.parametrize("accept", ["image/gif", "image/apng", "image/webp"])
+@pytest.mark.parametrize("fps", [0.1, 12, 60])
+def test_a_walk_that_goes_nowhere_has_every_frame_and_lasts_as_long_at_any_speed(service, accept, fps):
+    keyframes = [{"seed": 1}, {"seed": 1}]
+    answer = walk(service, accept, frames=60, keyframes=keyframes, fps=fps, layout="animation")
+    assert answer.status_code == 200, answer.text
+    picture = Image.open(io.BytesIO(answer.content))
+    assert picture.n_frames == 60
+    lasted = sum(frame.info["duration"] for frame in ImageSequence.Iterator(picture) if frame.load())
+    assert lasted == pytest.approx(60_000 / min(fps, 50 if accept == "image/gif" else 60), abs=5)
+
+
+def test_a_speed_below_the_lowest_is_refused_with_the_lowest(service, is_problem):
+    problem = is_problem(walk(service, "image/gif", fps=0.001), 422, "invalid_request", "fps")
+    assert "0.1" in problem["detail"]
 
 
 @pytest.mark.parametrize("accept", ["image/png", "image/webp", "image/jpeg"])

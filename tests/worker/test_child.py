@@ -115,6 +115,20 @@ def test_leaving_a_child_kills_it(tmp_path: Path) -> None:
     assert one.status == -signal.SIGKILL
 
 
+@pytest.mark.parametrize(("what", "traced"), [("diverged", False), ("bug", True)])
+def test_only_a_failure_that_nobody_foresaw_leaves_its_trace(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], what: str, traced: bool
+) -> None:
+    with Child(environment(CPU, 1), "stub_jobs") as one:
+        begun = assignment(tmp_path, "fail")
+        one.tell(begun.model_copy(update={"spec": {"act": "fail", "with": what}}))
+        eventually(lambda: one.reports(0.1) == [] and one.ended)
+        assert one.status == 0
+    said = capfd.readouterr().err
+    assert ("Traceback" in said) == traced
+    assert traced or said == "project job_1 failed, diverged: the loss is NaN\n"
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -12,6 +12,7 @@ from worker_kit import LIMITS, Recorder
 
 from gan.errors import DatasetUnusable
 from worker.jobs import prepare
+from worker.protocol import Progress
 
 
 def npy(folder: Path, array: Any) -> Path:
@@ -63,6 +64,19 @@ def test_other_arrays_are_refused_with_the_reason(tmp_path: Path, array: Any, sa
     with pytest.raises(DatasetUnusable, match=says) as caught:
         prepare.run(assignment(npy(tmp_path, array)), Recorder())
     assert caught.value.param == "file"
+
+
+@pytest.mark.parametrize("field", ["width", "height"])
+def test_a_resolution_of_what_turns_out_to_be_points_is_refused_and_named(tmp_path: Path, field: str) -> None:
+    source = npy(tmp_path, np.zeros((5, 2))).rename(tmp_path / "images.zip")
+    with pytest.raises(DatasetUnusable, match=f"points have no {field}") as caught:
+        prepare.run(assignment(source, **{field: 16}), Recorder())
+    assert caught.value.param == field
+
+
+def test_the_last_progress_says_that_all_is_done(tmp_path: Path) -> None:
+    packed = Packed(npy(tmp_path, np.zeros((5, 2))))
+    assert packed.line.sent[-2] == Progress(images=5, total_images=5, percent=100.0)
 
 
 def test_an_npy_file_that_was_cut_short_is_refused(tmp_path: Path) -> None:

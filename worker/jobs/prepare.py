@@ -19,7 +19,7 @@ from worker.jobs.point_set import pack_points
 from worker.jobs.reporting import Halted, Watch
 from worker.jobs.tables import is_npy, read_csv, read_npy
 from worker.line import ControlLine
-from worker.protocol import Assignment, Prepared, Started, Stopped
+from worker.protocol import Assignment, Prepared, Progress, Started, Stopped
 
 Reader = Callable[[Path, Preparation, Path, Watch], Contents]
 
@@ -33,7 +33,10 @@ def run(assignment: Assignment, line: ControlLine) -> None:
     try:
         with _named(Path(asked.source)):
             contents = _read(asked, folder, Watch(line))
-        line.send(_publish(storage, folder, contents))
+        _check_size(asked, contents)
+        prepared = _publish(storage, folder, contents)
+        line.send(Progress(images=prepared.count, total_images=prepared.count, percent=100.0))
+        line.send(prepared)
     except Halted:
         line.send(Stopped())
     finally:
@@ -59,6 +62,13 @@ def _read(asked: Preparation, folder: Path, watch: Watch) -> Contents:
     if not path.exists():
         raise DatasetMissing("the upload is gone from storage: upload it again")
     raise DatasetUnusable("the upload is neither a zip archive nor a .npy nor a .csv file", param="file")
+
+
+def _check_size(asked: Preparation, contents: Contents) -> None:
+    """Raises DatasetUnusable, which names the field, where a resolution is asked of what turned out to be points."""
+    for name in ("width", "height"):
+        if not isinstance(contents.facts.shape, ImageShape) and getattr(asked, name) is not None:
+            raise DatasetUnusable(f"points have no {name}: leave it out", param=name)
 
 
 def _read_folder(path: Path, asked: Preparation, folder: Path, watch: Watch) -> Contents:
