@@ -50,8 +50,12 @@ class Stack:
 
     def find(self, *words: str) -> psutil.Process:
         """The one process below `up` whose command line has all these words."""
-        [found] = [process for process in self.processes()[1:] if set(words) <= set(process.cmdline())]
+        [found] = self.all_of(*words)
         return found
+
+    def all_of(self, *words: str) -> list[psutil.Process]:
+        """Every process below `up` whose command line has all these words."""
+        return [process for process in self.processes()[1:] if set(words) <= set(command_line(process))]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> float:
         """Send `up` a signal; returns how long it took until no process was left."""
@@ -67,6 +71,14 @@ class Stack:
         paths = [self.data / "up.log", *sorted((self.data / "logs").glob("*.log"))]
         tails = {path: path.read_text(errors="replace").splitlines()[-LOG_LINES:] for path in paths if path.exists()}
         return "\n".join(line for path, lines in tails.items() for line in [f"==> {path.name} <==", *lines])
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Its words; none where it has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def environment_for(**settings: str) -> dict[str, str]:

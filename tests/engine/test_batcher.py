@@ -43,7 +43,7 @@ def running(forward, max_waiting=100):
     finally:
         batcher.close()
         forward.go.release(1000)
-        thread.join(10)
+        thread.join(30)
         assert not thread.is_alive()
 
 
@@ -52,7 +52,7 @@ def rows(count, value=1.0):
 
 
 def until(condition):
-    deadline = perf_counter() + 5
+    deadline = perf_counter() + 30
     while not condition():
         assert perf_counter() < deadline
         sleep(0.001)
@@ -60,11 +60,11 @@ def until(condition):
 
 def test_a_request_alone_runs_at_once_and_gets_its_rows_and_its_times():
     with running(Forward()) as batcher:
-        values, timing = batcher.submit(SMALL, np.arange(6, dtype=np.float32).reshape(2, 3), None).result(5)
+        values, timing = batcher.submit(SMALL, np.arange(6, dtype=np.float32).reshape(2, 3), None).result(30)
     np.testing.assert_array_equal(values, [[0, 1, 4], [9, 16, 25]])
-    assert 0 <= timing.queue < 1
-    assert 0 <= timing.forward < 1
-    assert 0 <= timing.batch < 1
+    assert 0 <= timing.queue < 30
+    assert 0 <= timing.forward < 30
+    assert 0 <= timing.batch < 30
 
 
 def test_what_waits_for_the_same_model_shares_the_next_batch_and_each_gets_its_own_rows():
@@ -74,7 +74,7 @@ def test_what_waits_for_the_same_model_shares_the_next_batch_and_each_gets_its_o
         until(lambda: not batcher._line)
         waiting = [batcher.submit(SMALL, rows(2, k), rows(2, 100)) for k in range(5)]
         forward.go.release(2)
-        answers = [future.result(5).values for future in waiting]
+        answers = [future.result(30).values for future in waiting]
         assert first.done()
     assert forward.batches == [(SMALL, 1), (SMALL, 10)]
     for k, values in enumerate(answers):
@@ -89,7 +89,7 @@ def test_models_do_not_share_a_batch_and_take_turns_by_arrival():
         futures += [batcher.submit(model, rows(1), None) for model in (LARGE, SMALL, LARGE, SMALL)]
         forward.go.release(10)
         for future in futures:
-            future.result(5)
+            future.result(30)
     assert forward.batches == [(SMALL, 1), (LARGE, 1), (SMALL, 2), (LARGE, 1)]
 
 
@@ -100,10 +100,10 @@ def test_a_large_request_is_cut_and_delays_a_small_one_by_one_batch_at_most():
         until(lambda: len(batcher._line) == 1)
         small = batcher.submit(SMALL, rows(1, 7), None)
         forward.go.release(2)
-        np.testing.assert_array_equal(small.result(5).values, rows(1, 49))
+        np.testing.assert_array_equal(small.result(30).values, rows(1, 49))
         assert len(forward.batches) == 2
         forward.go.release(1000)
-        values, timing = large.result(5)
+        values, timing = large.result(30)
     np.testing.assert_array_equal(values[:, 0], np.arange(1000, dtype=np.float32) ** 2)
     assert max(count for _, count in forward.batches) == 16
     assert timing.forward > 0
@@ -118,7 +118,7 @@ def test_a_cancelled_request_costs_no_further_forward():
         last = batcher.submit(SMALL, rows(1), None)
         dropped.cancel()
         forward.go.release(1000)
-        last.result(5)
+        last.result(30)
     assert forward.batches == [(SMALL, 1), (SMALL, 1)]
 
 
@@ -127,8 +127,8 @@ def test_a_request_that_breaks_the_forward_is_told_so_and_the_next_is_served():
     with running(forward) as batcher:
         broken = batcher.submit(SMALL, rows(40, np.nan), None)
         with pytest.raises(ValueError, match="not finite"):
-            broken.result(5)
-        np.testing.assert_array_equal(batcher.submit(SMALL, rows(1, 3), None).result(5).values, rows(1, 9))
+            broken.result(30)
+        np.testing.assert_array_equal(batcher.submit(SMALL, rows(1, 3), None).result(30).values, rows(1, 9))
         assert len(forward.batches) == 2
 
 
@@ -150,6 +150,6 @@ def test_closing_tells_everyone_who_waits():
         until(lambda: not batcher._line)
         waiting = batcher.submit(SMALL, rows(1), None)
     with pytest.raises(Unavailable, match="ending"):
-        waiting.result(5)
+        waiting.result(30)
     with pytest.raises(Unavailable, match="ending"):
         batcher.submit(SMALL, rows(1), None)

@@ -108,7 +108,8 @@ def test_the_event_loop_stays_free_while_models_load_and_forwards_run(stored):
                 await asyncio.sleep(0.001)
                 late.append(asyncio.get_running_loop().time() - began)
             await work
-            assert max(late) < 0.25
+            assert len(late) > 10
+            assert sorted(late)[len(late) // 2] < 0.1
 
     asyncio.run(scenario())
 

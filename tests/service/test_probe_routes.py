@@ -3,11 +3,13 @@
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import closed_port, silent_port
 from service_kit import Running, serving, settings_in
 
 from ledger.database import Ledger
@@ -15,6 +17,7 @@ from ledger.datasets import Datasets
 from ledger.jobs import Jobs
 from ledger.models import Models
 
+Broker = Callable[[], AbstractContextManager[int]]
 Check = Callable[..., dict[str, Any]]
 
 
@@ -69,12 +72,12 @@ def test_a_storage_that_is_gone_is_503(tmp_path: Path) -> None:
         assert ready.json()["storage"] == "away"
 
 
-@pytest.mark.parametrize("broker", ["redis://127.0.0.1:1/0"])
-def test_a_broker_that_is_down_degrades_but_nothing_waits_for_it(tmp_path: Path, broker: str) -> None:
-    with serving(settings_in(tmp_path, broker_url=broker)) as running:
+@pytest.mark.parametrize("broker", [closed_port, silent_port])
+def test_a_broker_that_is_down_degrades_but_nothing_waits_for_it(tmp_path: Path, broker: Broker) -> None:
+    with broker() as port, serving(settings_in(tmp_path, broker_url=f"redis://127.0.0.1:{port}/0")) as running:
         ready = running.http.get("/readyz")
         assert ready.status_code == 200
         assert ready.json()["broker"] == "degraded"
         began = time.monotonic()
         assert running.upload("d").status_code == 202
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4  # to wait for the answer of a silent broker takes five

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_kit import RecordingLine, Workshop
+from training_kit import RecordingLine, Workshop, blobs, noise
 
 from gan.checkpoint import load_discriminator, load_generator
 from gan.errors import DatasetMissing, Diverged
@@ -14,6 +14,7 @@ from gan.recipes import RECIPES
 from gan.spec import TrainingSpec
 from worker.jobs import train
 from worker.protocol import Done, Metrics, Note, Preview, Progress, SavedCheckpoint, Started, Stop, Stopped
+from worker.training.state import new_state, state_tensors
 
 SMALL = {"width": 8, "latent_dim": 6}
 EVERY_REPORT = {
@@ -97,6 +98,67 @@ def test_a_checkpoint_holds_what_serving_needs(stocked: Workshop) -> None:
             assert loaded.header.classes == ("dark", "bright")
             assert sum(loaded.header.class_counts) == 630
         assert load_discriminator(stocked.root / saved.path)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_trains_points_of_several_classes(workshop: Workshop, recipe: str) -> None:
+    points, classes = blobs(400), np.arange(400) % 3
+    workshop.pack("classed", points + classes[:, None].astype(np.float32), classes, ("a", "b", "c"))
+    line = workshop.train("classed", short(workshop, "classed", recipe))
+    assert line.of(Done)
+    loaded = load_generator(workshop.root / line.of(SavedCheckpoint)[-1].path)
+    assert (loaded.header.network.conditioning.kind, loaded.header.classes) == ("class", ("a", "b", "c"))
+    z = torch.randn(1, 6, generator=torch.Generator().manual_seed(0)).expand(3, -1)
+    drawn = loaded.module(z, torch.eye(3))
+    assert drawn.shape == (3, 2)
+    assert drawn.isfinite().all()
+    assert not torch.allclose(drawn[0], drawn[1])
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_trains_images_without_classes(workshop: Workshop, recipe: str) -> None:
+    workshop.pack("plain", noise(400, 8, 8, channels=1))
+    line = workshop.train("plain", short(workshop, "plain", recipe))
+    assert line.of(Done)
+    loaded = load_generator(workshop.root / line.of(SavedCheckpoint)[-1].path)
+    assert (loaded.header.network.conditioning.kind, loaded.header.classes) == ("none", ())
+    drawn = loaded.module(torch.randn(2, 6, generator=torch.Generator().manual_seed(0)), None)
+    assert drawn.shape == (2, 1, 8, 8)
+    assert drawn.isfinite().all()
+
+
+@pytest.mark.parametrize("architecture", ["dcgan", "r3"])
+@pytest.mark.parametrize(("height", "width"), [(24, 16), (128, 128)])
+def test_images_of_other_sizes_train_in_colour(workshop: Workshop, architecture: str, height: int, width: int) -> None:
+    workshop.pack("colour", noise(12, height, width))
+    network = {"architecture": architecture, "width": 4, "latent_dim": 6}
+    recipe = {"dcgan": "dcgan", "r3": "r3gan"}[architecture]
+    spec = workshop.spec("colour", recipe=recipe, images=8, batch_size=4, network=network)
+    line = workshop.train("colour", spec)
+    assert line.of(Done) == [Done(ended_by="images")]
+    saved = line.of(SavedCheckpoint)[-1]
+    loaded = load_generator(workshop.root / saved.path)
+    assert loaded.module(torch.zeros(2, 6), None).shape == (2, 3, height, width)
+    trained, fresh = load_file(workshop.root / saved.state_path), state_tensors(new_state(spec, torch.device("cpu")))
+    for player in ("generator", "discriminator"):
+        weights = [name for name in fresh if name.startswith(f"{player}.") and name.endswith("weight")]
+        assert all(trained[name].isfinite().all() for name in weights)
+        assert any(not torch.equal(trained[name], fresh[name]) for name in weights), player
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here: training on one is not tested")
+@pytest.mark.parametrize("recipe", ["dcgan", "r3gan", "wgan-gp"])
+def test_a_gpu_trains_stops_and_goes_on(stocked: Workshop, recipe: str) -> None:
+    spec = short(stocked, "images", recipe)
+    first = stocked.train("images", spec, line=Updates(spec, after=5), device="cuda:0")
+    assert first.of(Started)[0].device.startswith("cuda:0 ")
+    saved = first.of(SavedCheckpoint)
+    assert 0 < saved[-1].images < spec.images
+    second = stocked.train("images", spec, epoch=2, resume=saved[::-1], device="cuda:0")
+    assert [n.type for n in second.of(Note)][:1] == ["job.resumed"]
+    assert second.of(Done) == [Done(ended_by="images")]
+    served = load_generator(stocked.root / second.of(SavedCheckpoint)[-1].path)
+    assert served.module(torch.zeros(2, 6), torch.eye(2)).isfinite().all()
 
 
 def test_checkpoints_and_previews_come_at_the_intervals_asked_for(stocked: Workshop) -> None:

@@ -65,7 +65,8 @@ class Workshop:
         return resolve(asked, self.facts[dataset], "cpu")
 
     def train(self, dataset: str, spec: TrainingSpec, *, line: RecordingLine | None = None, job: str = "job_1",
-              epoch: int = 1, resume: list[SavedCheckpoint] | None = None) -> RecordingLine:  # fmt: skip
+              epoch: int = 1, resume: list[SavedCheckpoint] | None = None,
+              device: str = "cpu") -> RecordingLine:  # fmt: skip
         line = line or RecordingLine()
         states = [
             StateFile(checkpoint=c.id, path=c.state_path, sha256=c.state_sha256, images=c.images) for c in resume or []
@@ -76,7 +77,7 @@ class Workshop:
             type="train",
             spec=spec.model_dump(mode="json"),
             storage=str(self.root),
-            device="cpu",
+            device=device,
             threads=1,
             deadline=1e18,
             model=f"mdl_{job}",
@@ -101,6 +102,13 @@ def pictures(
     labels = rng.integers(0, 2, count)
     noise = rng.integers(0, 60, (count, side, side, channels))
     return (noise + 150 * labels[:, None, None, None]).astype(np.uint8), labels
+
+
+def noise(count: int, height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
+    """Images (count, height, width, channels) of a vertical gradient with noise, without classes."""
+    rng = np.random.default_rng(0)
+    shades = np.linspace(0, 190, height)[None, :, None, None]
+    return (shades + rng.integers(0, 60, (count, height, width, channels))).astype(np.uint8)
 
 
 def branches(count: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

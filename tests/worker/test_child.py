@@ -40,51 +40,50 @@ def child(folder: Path, act: str) -> Iterator[Child]:
         yield started
 
 
-def lease(one: Child, seconds: float) -> None:
-    """Have it know of a lease of so many seconds."""
-    one.tell(Lease(deadline=time.monotonic() + seconds))
-    time.sleep(0.2)
+def lease(one: Child, seconds: float) -> float:
+    """Tell it of a lease of so many seconds; returns the deadline that it was told."""
+    deadline = time.monotonic() + seconds
+    one.tell(Lease(deadline=deadline))
+    return deadline
 
 
 def hear(one: Child) -> list[Report]:
     return eventually(lambda: one.reports(0.1) or None)
 
 
-def test_a_child_whose_control_pipe_closes_is_gone_within_a_second(tmp_path: Path) -> None:
-    with child(tmp_path, "sleep") as one:
+def test_a_child_whose_control_pipe_closes_ends_at_once(tmp_path: Path) -> None:
+    with child(tmp_path, "sleep") as one:  # for a minute, as long as its lease
         assert one._process.stdin is not None
         one._process.stdin.close()
-        begun = time.monotonic()
-        eventually(lambda: gone(one.pid), 1)
-        assert time.monotonic() - begun < 1
+        eventually(lambda: gone(one.pid), 10)
         assert one.status == ABANDONED
 
 
 def test_a_child_fences_itself_at_its_deadline(tmp_path: Path) -> None:
     with child(tmp_path, "sleep") as one:
-        lease(one, 0.6)
-        assert not gone(one.pid)
-        eventually(lambda: gone(one.pid), 3)
+        deadline = lease(one, 0.6)
+        eventually(lambda: gone(one.pid), 20)
+        assert time.monotonic() >= deadline
         assert one.status == FENCED
 
 
 def test_a_renewed_lease_moves_the_deadline(tmp_path: Path) -> None:
     with child(tmp_path, "sleep") as one:
-        lease(one, 1)
-        lease(one, 3)
-        time.sleep(1.5)
-        assert not gone(one.pid)
-        eventually(lambda: gone(one.pid), 5)
+        lease(one, 2)
+        deadline = lease(one, 4)
+        eventually(lambda: gone(one.pid), 20)
+        assert time.monotonic() >= deadline
+        assert one.status == FENCED
 
 
 def test_a_child_that_was_stopped_beyond_its_lease_ends_when_it_is_continued(tmp_path: Path) -> None:
     with child(tmp_path, "wait") as one:
-        lease(one, 0.8)
+        deadline = lease(one, 3)
         os.kill(one.pid, signal.SIGSTOP)
-        time.sleep(1.2)
+        time.sleep(deadline + 0.3 - time.monotonic())
         assert not gone(one.pid)
         os.kill(one.pid, signal.SIGCONT)
-        eventually(lambda: gone(one.pid), 3)
+        eventually(lambda: gone(one.pid), 20)
         assert one.status == FENCED
         assert one.reports(0) == []
 

@@ -10,6 +10,8 @@ from worker_kit import Bench, eventually, gone
 
 from ledger.records import Job
 from worker import supervisor
+from worker.devices import CPU
+from worker.protocol import Stop
 
 
 def test_a_job_that_ends_well_has_succeeded_and_everything_it_said_is_in_the_ledger(bench: Bench) -> None:
@@ -25,8 +27,7 @@ def test_a_job_that_ends_well_has_succeeded_and_everything_it_said_is_in_the_led
 
 
 def test_an_empty_queue_is_answered_with_no(bench: Bench) -> None:
-    with pytest.raises(AssertionError):
-        bench.answer()
+    assert supervisor.answer_one(bench.place, CPU) is False
 
 
 @pytest.mark.parametrize(
@@ -108,24 +109,31 @@ def test_a_cancelled_job_is_told_not_to_save_and_ends_cancelled(bench: Bench) ->
     job = bench.job("wait")
     thread = bench.answering()
     bench.child_pid(job)
-    begun = time.monotonic()
     bench.jobs.cancel(job.id)
-    thread.join(5)
-    assert time.monotonic() - begun < 3
+    thread.join(30)
     assert bench.status(job) == "cancelled"
     assert bench.event(job, "stopping") == {"save": False}
 
 
-def test_a_cancelled_job_that_does_not_listen_is_killed_within_six_seconds(bench: Bench) -> None:
+def test_a_cancelled_job_that_does_not_listen_is_killed_once_its_time_to_end_is_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(supervisor.ORDERS, "cancelling", (Stop(save=False), 1.0))
     job = bench.job("sleep")
     thread = bench.answering()
     pid = bench.child_pid(job)
     begun = time.monotonic()
     bench.jobs.cancel(job.id)
-    thread.join(8)
-    assert 4.5 < time.monotonic() - begun < 7
+    thread.join(30)
+    assert 1 <= time.monotonic() - begun < 15  # by itself it would sleep for a minute
     assert bench.status(job) == "cancelled"
     assert gone(pid)
+
+
+def test_looking_listening_and_waiting_for_a_cancelled_child_take_six_and_a_half_seconds_at_most() -> None:
+    _, patience = supervisor.ORDERS["cancelling"]
+    assert patience == supervisor.CANCEL_SECONDS
+    assert supervisor.LOOK_SECONDS + supervisor.LISTEN_SECONDS + patience <= 6.5
 
 
 def test_a_paused_job_is_told_to_save_and_is_paused(make_bench: Callable[..., Bench]) -> None:
@@ -134,7 +142,7 @@ def test_a_paused_job_is_told_to_save_and_is_paused(make_bench: Callable[..., Be
     thread = bench.answering()
     bench.child_pid(job)
     bench.jobs.pause(job.id)
-    thread.join(5)
+    thread.join(30)
     assert bench.status(job) == "paused"
     assert bench.models.checkpoints(str(job.model_id))[0].images == 100
 
@@ -150,7 +158,7 @@ def test_a_worker_that_stops_does_not_wait_for_a_paused_job_that_does_not_listen
     time.sleep(2)  # it was told, and goes on
     assert not gone(pid)
     bench.place.stopping.set()
-    thread.join(4)
+    thread.join(30)
     assert gone(pid)
     assert (bench.status(job), bench.jobs.get(job.id).attempt) == ("paused", 0)
 
@@ -163,7 +171,7 @@ def test_a_worker_that_stops_has_its_child_save_and_returns_the_job_with_no_atte
     thread = bench.answering()
     bench.child_pid(job)
     bench.place.stopping.set()
-    thread.join(5)
+    thread.join(30)
     again = bench.jobs.get(job.id)
     assert (again.status, again.attempt) == ("queued", 0)
     assert bench.models.checkpoints(str(job.model_id))[0].images == 100
@@ -173,15 +181,17 @@ def test_a_worker_that_stops_has_its_child_save_and_returns_the_job_with_no_atte
 
 
 def test_the_lease_is_renewed_for_as_long_as_the_child_works(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench(lease_seconds=1.5, heartbeat_seconds=0.3)
+    bench = make_bench(lease_seconds=10, heartbeat_seconds=0.3)
     job = bench.job("wait")
     thread = bench.answering()
     bench.child_pid(job)
-    time.sleep(3)
+    for _ in range(3):
+        until = bench.jobs.get(job.id).lease_until or 0.0
+        eventually(lambda until=until: (bench.jobs.get(job.id).lease_until or 0.0) > until)
     assert bench.jobs.expire() == []
     assert bench.status(job) == "running"
     bench.place.stopping.set()
-    thread.join(5)
+    thread.join(30)
 
 
 def test_a_supervisor_that_lost_its_claim_kills_its_child_and_writes_nothing_more(bench: Bench) -> None:
@@ -192,7 +202,7 @@ def test_a_supervisor_that_lost_its_claim_kills_its_child_and_writes_nothing_mor
     bench.jobs.release(job.id, held.epoch)
     taken = bench.jobs.claim("light", "wrk_other", 30)
     assert taken is not None
-    thread.join(5)
+    thread.join(30)
     assert gone(pid)
     assert not [event for event in bench.events(job) if event.type == "stopping"]
     assert bench.jobs.get(job.id).worker == "wrk_other"
@@ -201,15 +211,15 @@ def test_a_supervisor_that_lost_its_claim_kills_its_child_and_writes_nothing_mor
 def test_while_the_database_is_away_the_child_fences_itself_and_the_job_goes_back_uncharged(
     make_bench: Callable[..., Bench],
 ) -> None:
-    bench = make_bench(lease_seconds=2, heartbeat_seconds=0.5)
+    bench = make_bench(lease_seconds=4, heartbeat_seconds=0.5)
     job = bench.job("once")
     thread = bench.answering()
     pid = bench.child_pid(job)
     bench.ledger.closed = True
-    eventually(lambda: gone(pid), 6)
+    eventually(lambda: gone(pid), 20)  # by itself it would sleep for a minute
     assert thread.is_alive()
     bench.ledger.closed = False
-    thread.join(5)
+    thread.join(30)
     again = bench.jobs.get(job.id)
     assert (again.status, again.attempt) == ("queued", 0)
 
@@ -221,18 +231,17 @@ def running(bench: Bench, job: Job) -> int:
 
 
 def test_a_stopped_child_goes_on_when_it_is_continued(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench(lease_seconds=2, heartbeat_seconds=0.5)
+    bench = make_bench(lease_seconds=5, heartbeat_seconds=0.5)
     job = bench.job("wait")
     thread = bench.answering()
     pid = running(bench, job)
     os.kill(pid, signal.SIGSTOP)
-    time.sleep(3)  # beyond the lease it knew of; renewals wait in its pipe
+    time.sleep(5.5)  # beyond the lease it knew of; renewals wait in its pipe
     os.kill(pid, signal.SIGCONT)
-    time.sleep(0.5)
-    assert not gone(pid)
     bench.jobs.cancel(job.id)
-    thread.join(5)
+    thread.join(30)
     assert bench.status(job) == "cancelled"
+    assert bench.event(job, "stopping") == {"save": False}  # it was there to hear it
 
 
 def test_files_that_an_earlier_holder_never_published_are_removed(make_bench: Callable[..., Bench]) -> None:

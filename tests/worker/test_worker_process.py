@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from worker_kit import ROOT, Bench, WorkerProcess, digits, eventually, gone
 from ledger.doorbell import Doorbell
 
 Start = Callable[..., WorkerProcess]
+
+GONE = "the broker does not answer: jobs are taken straight from the ledger"
+BACK = "the broker answers again"
 
 
 @pytest.fixture
@@ -66,11 +70,10 @@ def test_a_worker_that_is_asked_to_end_lets_go_of_its_job_uncharged(
     job = bench.job("wait")
     worker = start_worker(bench)
     pid = bench.child_pid(job)
-    begun = time.monotonic()
     status, _ = worker.stop(asked)
-    assert time.monotonic() - begun < 5
     assert status == 0
     assert gone(pid)
+    assert bench.event(job, "stopping") == {"save": True}  # it was told and ended by itself: nobody waited to kill it
     again = bench.jobs.get(job.id)
     assert (again.status, again.attempt) == ("queued", 0)
     assert bench.workers.live("light") == [one for one in bench.workers.live("light") if one.id == bench.place.worker]
@@ -96,17 +99,18 @@ def test_a_worker_ends_when_its_parent_does(bench: Bench, start_worker: Start) -
     assert bench.status(job) == "queued"
 
 
-def test_the_child_of_a_killed_worker_is_gone_within_a_second_and_the_next_worker_takes_over_at_once(
-    bench: Bench, start_worker: Start
+def test_the_child_of_a_killed_worker_ends_and_the_next_worker_takes_over_without_waiting_for_the_lease(
+    make_bench: Callable[..., Bench], start_worker: Start
 ) -> None:
+    bench = make_bench(lease_seconds=300)
     job = bench.job("once")
     worker = start_worker(bench)
     pid = bench.child_pid(job)
     worker.process.kill()
-    eventually(lambda: gone(pid), 1)
+    eventually(lambda: gone(pid), 10)  # by itself it would sleep for a minute
     worker.process.wait()
     start_worker(bench)
-    eventually(lambda: bench.status(job) == "succeeded")  # the lease would have held for 30 s
+    eventually(lambda: bench.status(job) == "succeeded")
     assert bench.jobs.get(job.id).epoch == 2
 
 
@@ -117,20 +121,21 @@ def test_a_worker_stopped_beyond_its_lease_loses_the_job_and_cannot_write(
     job = bench.job("once")
     stale = start_worker(bench)
     pid = bench.child_pid(job)
-    eventually(lambda: bench.jobs.get(job.id).device)  # written: it is not stopped in the middle of a write to SQLite
-    for stopped in (stale.process.pid, pid):
-        os.kill(stopped, signal.SIGSTOP)
+    eventually(lambda: bench.jobs.get(job.id).device)
+    with bench.ledger.writing():  # so that it is not stopped in the middle of a write, holding SQLite's lock
+        for stopped in (stale.process.pid, pid):
+            os.kill(stopped, signal.SIGSTOP)
     start_worker(bench)
     eventually(lambda: bench.status(job) == "succeeded")
     before = bench.jobs.get(job.id)
     for stopped in (stale.process.pid, pid):
         os.kill(stopped, signal.SIGCONT)
-    eventually(lambda: gone(pid), 2)
-    time.sleep(0.5)
+    eventually(lambda: gone(pid), 20)
+    eventually(lambda: "given up" in stale.log)
     assert bench.jobs.get(job.id) == before
-    status, log = stale.stop()
+    status, _ = stale.stop()
     assert status == 0
-    assert "given up" in log
+    assert bench.jobs.get(job.id) == before
 
 
 # ---- the broker ----
@@ -159,18 +164,21 @@ def test_jobs_run_while_redis_is_dead_and_when_it_is_back(
     worker = start_worker(bench)
     jobs = [bench.job("work")]
     eventually(lambda: bench.status(jobs[0]) == "succeeded")
+    known = len(worker.log)
     redis.kill()
     jobs.append(bench.job("work"))
     eventually(lambda: bench.status(jobs[1]) == "succeeded")
-    eventually(lambda: "the broker does not answer: jobs are taken straight from the ledger" in worker.log, 15)
+    eventually(lambda: GONE in worker.log[known:])
     redis.start()
     jobs.append(bench.job("work"))
     eventually(lambda: bench.status(jobs[2]) == "succeeded")
     assert [bench.jobs.get(job.id).epoch for job in jobs] == [1, 1, 1]
-    eventually(lambda: "the broker answers again" in worker.log, 15)
+    eventually(lambda: BACK in worker.log[known:].partition(GONE)[2])
     status, log = worker.stop()
     assert status == 0
-    assert log.count("broker") == 2
+    said = [line for line in log.splitlines() if "broker" in line]
+    assert all(GONE in line or BACK in line for line in said)
+    assert all((GONE in one) != (GONE in other) for one, other in pairwise(said)), "nothing is said twice"
     assert "Traceback" not in log
 
 
@@ -181,10 +189,8 @@ def test_a_worker_without_its_broker_starts_works_and_ends(
     worker = start_worker(bench)
     job = bench.job("work")
     eventually(lambda: bench.status(job) == "succeeded")
-    begun = time.monotonic()
     status, log = worker.stop()
     assert status == 0
-    assert time.monotonic() - begun < 5
     assert len([line for line in log.splitlines() if "broker" in line]) <= 2
 
 
