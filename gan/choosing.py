@@ -189,7 +189,8 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
         (
             request.conditional is True and not facts.classes and not facts.condition_dims,
             "conditional",
-            "the dataset has no labels to condition on; leave conditional out, or upload class folders, a label or c_*",
+            "the dataset has no labels to condition on; leave conditional out, or upload class folders, a labels.csv, "
+            "or a table with a label or c_* columns",
         ),
         (
             request.batch_size is not None and request.batch_size > facts.count,
@@ -252,7 +253,9 @@ def _conditioning(request: TrainRequest, facts: DatasetFacts, choosing: Choosing
         choosing.pick("conditional", request.conditional, True, f"the dataset has {len(facts.classes)} classes")
         return Conditioning(kind="class", size=len(facts.classes))
     if facts.condition_dims:
-        choosing.pick("conditional", request.conditional, True, f"the dataset has {facts.condition_dims} c_* columns")
+        choosing.pick(
+            "conditional", request.conditional, True, f"the dataset has conditions of {facts.condition_dims} numbers"
+        )
         return Conditioning(kind="vector", size=facts.condition_dims)
     choosing.pick("conditional", request.conditional, False, "the dataset has no labels to tell apart")
     return Conditioning()

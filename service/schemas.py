@@ -104,6 +104,7 @@ class Report(Answer):
     skipped_total: int = 0
     duplicates: int = 0
     per_class: dict[str, int] = {}
+    conditions: list[str] = Field([], description="How the numbers of a condition vector are called, in their order.")
     notes: list[str] = []
 
 

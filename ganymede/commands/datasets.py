@@ -26,7 +26,9 @@ SKIPPED_SHOWN = 10
 @app.command()
 def add(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="A folder of images (class folders or none), a .zip, .npy or .csv.")],
+    path: Annotated[
+        Path, typer.Argument(help="A folder of images (class folders, a labels.csv, or neither), a .zip, .npy or .csv.")
+    ],
     name: Annotated[str | None, typer.Option(help="The dataset's name; by default that of the file or folder.")] = None,
     width: Side = None,
     height: Side = None,
@@ -88,8 +90,9 @@ def summary(dataset: "Dataset") -> str:
 
     if dataset.status == "preparing":
         return f"{dataset.name} ({dataset.id}) is being prepared"
-    classes = f", classes: {plain(dataset.classes)}" if dataset.classes else ""
-    return f"{dataset.name} ({dataset.id}): {dataset.count:,} {dataset.kind}, {shape(dataset)}{classes}"
+    known = {"classes": dataset.classes, "conditions": (dataset.report or {}).get("conditions")}
+    labels = "".join(f", {kind}: {plain(names)}" for kind, names in known.items() if names)
+    return f"{dataset.name} ({dataset.id}): {dataset.count:,} {dataset.kind}, {shape(dataset)}{labels}"
 
 
 def skipped(dataset: "Dataset") -> list[str]:

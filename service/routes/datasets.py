@@ -38,6 +38,11 @@ class UploadForm(Words):
 
 # ---- making ----
 
+UPLOADABLE = (
+    "A zip of images (first folder level = class; or labels.csv at the root: file, then a label or numbers), "
+    "or .npy or .csv points."
+)
+
 BODIES: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -53,7 +58,7 @@ BODIES: dict[str, Any] = {
                         "file": {
                             "type": "string",
                             "format": "binary",
-                            "description": "A zip of images (first folder level = class), or .npy or .csv points.",
+                            "description": UPLOADABLE,
                         },
                     },
                 },

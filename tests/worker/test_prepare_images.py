@@ -286,19 +286,17 @@ def test_broken_tiny_and_duplicate_files_are_skipped_and_named(tmp_path: Path) -
         "empty.png": b"",
         ".DS_Store": b"junk",
         "__MACOSX/._0.png": b"junk",
-        "labels.csv": b"file,label\n0.png,zero\n",
     }
     packed = pack(tmp_path, files)
     assert packed.said.count == 1
     assert packed.report["duplicates"] == 1
-    assert packed.report["skipped_total"] == 6
+    assert packed.report["skipped_total"] == 5
     reasons = packed.reasons
     assert reasons["again.png"] == "duplicate of 0.png"
     assert reasons["tiny.png"] == "too small: 7×30 pixels, the least is 8 a side"
     assert reasons["cut.jpg"].startswith("broken: ")
     assert reasons["flipped.png"].startswith("broken: ")
     assert reasons["empty.png"] == "not a PNG, JPEG or WebP image"
-    assert reasons["labels.csv"] == "labels.csv is not read: classes are taken from folders"
 
 
 def flipped(data: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """A packed dataset of images.
 
-The first folder level is the class. A folder around everything is looked through; one folder alone, or more images
-outside folders than in them, means that there are no classes.
+Where there is a `labels.csv`, it says the classes or the conditions (`label_table`). Else the first folder level is the
+class: a folder around everything is looked through; one folder alone, or more images outside folders than in them,
+means that there are no classes.
 
 The resolution is the one asked for; else the size that at least half of the images have, if it is at most 128 a side;
 else their median size, brought down to 64 on its longer side and rounded to multiples of 8. Of one side asked for, the
@@ -13,6 +14,7 @@ There is one channel where every image is greyscale, also in RGB files with equa
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -23,6 +25,7 @@ from PIL import Image
 from gan.errors import DatasetUnusable
 from gan.spec import DatasetFacts, ImageShape
 from worker.jobs.archive import Entry, Source
+from worker.jobs.label_table import LABEL_FILE, LabelTable, read_labels
 from worker.jobs.limits import Limits, Preparation
 from worker.jobs.packing import Contents, Identity, Labels, RowWriter
 from worker.jobs.pictures import Measured, Pixels, Unreadable, damage_is_unreadable, decode, fit, measure
@@ -36,7 +39,7 @@ STEP = 8
 SURVEY = 0.1
 """The share of the work that reading the headers is taken for."""
 
-LABEL_FILE = "labels.csv"
+NOT_READ = f"{LABEL_FILE} is read at the root, or in the folder that holds everything, and nowhere else"
 BAND = 256
 """Rows of pixels that are hashed at once."""
 
@@ -53,15 +56,22 @@ class Found(NamedTuple):
 
 
 def pack_images(source: Source, asked: Preparation, folder: Path, watch: Watch) -> Contents:
-    """Write data.npy and, where there are classes, labels.npy. Raises DatasetUnusable, reporting.Halted."""
+    """Write data.npy and, where there are classes or conditions, labels.npy. DatasetUnusable, reporting.Halted."""
     report = Report()
-    found = with_classes(list(_survey(source, asked.limits, report, watch)), report)
+    table = read_labels(source, asked.limits, report, watch)
+    found = list(_survey(source, table, asked.limits, report, watch))
+    found = with_classes(found, report) if table is None else with_table(found, table, report)
     _check_any(found, report)
     size = choose_size([(one.measured.width, one.measured.height) for one in found], asked.width, asked.height, report)
     channels = 3 if any(one.measured.coloured for one in found) else 1
     asked.limits.check("max_dataset_bytes", len(found) * size[0] * size[1] * channels, "bytes of the packed dataset")
-    with RowWriter(folder / "data.npy", "|u1", (size[1], size[0], channels)) as writer:
-        packer = _Packer(writer, size, channels)
+    with ExitStack() as files:
+        writer = files.enter_context(RowWriter(folder / "data.npy", "|u1", (size[1], size[0], channels)))
+        conditions = None
+        if table is not None and table.conditions:
+            row_shape = (len(table.conditions),)
+            conditions = Conditions(table, files.enter_context(RowWriter(folder / "labels.npy", "<f4", row_shape)))
+        packer = _Packer(writer, size, channels, conditions)
         for index, one in enumerate(found):
             watch.tick(writer.rows, len(found), SURVEY + (1 - SURVEY) * index / len(found))
             packer.add(source, one, asked.limits, report)
@@ -74,20 +84,21 @@ def _check_any(found: Iterable[object], report: Report) -> None:
         raise DatasetUnusable(f"the upload holds no usable image: {report.summary()}", param="file")
 
 
-def _survey(source: Source, limits: Limits, report: Report, watch: Watch) -> Iterator[Found]:
+def _survey(source: Source, table: LabelTable | None, limits: Limits, report: Report, watch: Watch) -> Iterator[Found]:
     """The images among the files, by their headers."""
     for name, reason in source.skipped:
         report.skip(name, reason)
     for index, entry in enumerate(source.entries):
         watch.tick(0, None, SURVEY * index / len(source.entries))
-        if entry.name == LABEL_FILE:
-            report.skip(entry.name, "labels.csv is not read: classes are taken from folders")
+        if table is not None and not table.tells_of(entry.name):
+            if entry.name != table.entry:
+                report.skip(entry.name, f"has no row in {LABEL_FILE}")
             continue
         try:
             with damage_is_unreadable(), source.open(entry) as file:
                 yield Found(entry, measure(file, entry.bytes, limits))
         except Unreadable as error:
-            report.skip(entry.name, str(error))
+            report.skip(entry.name, NOT_READ if entry.name.endswith(f"/{LABEL_FILE}") else str(error))
 
 
 # ---- classes ----
@@ -105,6 +116,15 @@ def with_classes(found: list[Found], report: Report) -> list[Found]:
         else:
             kept.append(one._replace(label=label))
     return kept
+
+
+def with_table(found: list[Found], table: LabelTable, report: Report) -> list[Found]:
+    """Give each image the class that the table says, if it says classes; class folders count for nothing beside it."""
+    folders = class_folders([one.entry.name for one in found])
+    if folders is not None:
+        ignored = len(set(folders) - {None})
+        report.notes.append(f"{LABEL_FILE} says what the images are; the {ignored} folders say nothing beside it")
+    return [one._replace(label=table.told(one.entry.name).label) for one in found]
 
 
 def class_folders(names: list[str]) -> list[str | None] | None:
@@ -150,13 +170,25 @@ def _rounded(side: float) -> int:
 # ---- pixels ----
 
 
+class Conditions(NamedTuple):
+    """Where the numbers of each image come from and go to."""
+
+    table: LabelTable
+    writer: RowWriter
+
+    def append(self, name: str) -> None:
+        """The numbers of the next image."""
+        self.writer.append(np.array([self.table.told(name).numbers], dtype=np.float32))
+
+
 class _Packer:
     """Decodes images one at a time and appends them to the packed file, each picture once."""
 
-    def __init__(self, writer: RowWriter, size: Size, channels: int) -> None:
+    def __init__(self, writer: RowWriter, size: Size, channels: int, conditions: Conditions | None) -> None:
         self.size, self.channels = size, channels
         self.names: dict[bytes, str] = {}
         self._writer = writer
+        self._conditions = conditions
         self._labels = Labels()
         self._labelled = False
         self._coloured = False
@@ -181,6 +213,8 @@ class _Packer:
         self._coloured |= bool((pixels != pixels[..., :1]).any())
         self._transparent += one.measured.transparent
         self._writer.append(pixels[None])
+        if self._conditions is not None:
+            self._conditions.append(one.entry.name)
         if one.label is not None:
             self._labels.append(one.label)
             self._labelled = True
@@ -195,11 +229,13 @@ class _Packer:
         classes, per_class = self._finish_labels(folder, files)
         width, height = self.size
         shape = ImageShape.model_validate({"channels": self.channels, "height": height, "width": width})
-        return Contents(
-            DatasetFacts(count=count, shape=shape, classes=classes), files, report.as_json(count, per_class)
-        )
+        names = self._conditions.table.conditions if self._conditions is not None else ()
+        facts = DatasetFacts(count=count, shape=shape, classes=classes, condition_dims=len(names))
+        return Contents(facts, files, report.as_json(count, per_class, names))
 
     def _finish_labels(self, folder: Path, files: dict[str, Identity]) -> tuple[tuple[str, ...], dict[str, int]]:
+        if self._conditions is not None:
+            files["labels"] = self._conditions.writer.finish()
         if not self._labelled:
             return (), {}
         classes, per_class, files["labels"] = self._labels.write(folder / "labels.npy")

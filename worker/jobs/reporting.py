@@ -1,6 +1,7 @@
 """What a preparation tells: the report of its dataset, and how far it is."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from worker.line import ControlLine
@@ -38,14 +39,15 @@ class Report:
         more = f"; and {self.skipped_total - 3} more" if self.skipped_total > 3 else ""
         return f"{self.skipped_total} skipped ({named}{more})" if named else "it holds no files"
 
-    def as_json(self, accepted: int, per_class: dict[str, int]) -> dict[str, Any]:
-        """The dataset's `report`."""
+    def as_json(self, accepted: int, per_class: dict[str, int], conditions: Sequence[str] = ()) -> dict[str, Any]:
+        """The dataset's `report`; `conditions` names the numbers of a condition in their order."""
         return {
             "accepted": accepted,
             "skipped": self.skipped,
             "skipped_total": self.skipped_total,
             "duplicates": self.duplicates,
             "per_class": per_class,
+            "conditions": list(conditions),
             "notes": self.notes,
         }
 

@@ -19,14 +19,14 @@ TILE = 32
 
 
 class Preview:
-    """Fixed seeds 0, 1, 2 …: a row a class (the first ten) with the same latents in each, else a square."""
+    """Fixed seeds 0, 1, 2 …: a row a class (the first ten) or a condition, the same latents in each; else a square."""
 
     def __init__(self, data: TrainingData, spec: TrainingSpec) -> None:
         self.data, self.spec = data, spec
         kind = spec.network.conditioning.kind
         rows = min(spec.network.conditioning.size, MOST_CLASS_ROWS) if kind == "class" else GRID_SIDE
         self.count = rows * GRID_SIDE if data.images else POINTS
-        self.seeds = [i % GRID_SIDE if kind == "class" and data.images else i for i in range(self.count)]
+        self.seeds = [i % GRID_SIDE if kind != "none" and data.images else i for i in range(self.count)]
         self.labels = np.array(self._labels() if kind == "class" else [])
         self.conditions = self._conditions()
 
@@ -42,7 +42,8 @@ class Preview:
             classes = self.spec.network.conditioning.size
             return torch.nn.functional.one_hot(torch.from_numpy(self.labels), classes).float()
         kept = self.data.kept_conditions()
-        return None if kept is None else kept.cpu()[[draw_condition(seed, len(kept)) for seed in self.seeds]]
+        drawn_by = [index // GRID_SIDE if self.data.images else index for index in range(self.count)]
+        return None if kept is None else kept.cpu()[[draw_condition(seed, len(kept)) for seed in drawn_by]]
 
     @torch.no_grad()
     def draw(self, players: Players) -> bytes:

@@ -1,0 +1,71 @@
+"""Images of every kind that a dataset may hold, trained for some steps: with numbers beside them, with alpha, large."""
+
+import numpy as np
+import pytest
+import torch
+from training_kit import Workshop
+
+from gan.checkpoint import load_generator
+from gan.spec import DatasetFacts, ImageShape, TrainingSpec
+from worker.protocol import SavedCheckpoint
+from worker.training.data import MOST_KEPT_CONDITIONS, Packed, TrainingData
+from worker.training.preview import Preview as Painter
+
+
+def tiny(workshop: Workshop, name: str, **request: object) -> TrainingSpec:
+    asked = {"images": 64, "batch_size": 16, "network": {"width": 4, "latent_dim": 8}}
+    return workshop.spec(name, **asked | request)
+
+
+def conditioned(workshop: Workshop, name: str = "lit", count: int = 200) -> np.ndarray:
+    """Images whose brightness is one of two numbers that they come with."""
+    draws = np.random.default_rng(0)
+    numbers = np.stack([draws.uniform(0, 1, count), draws.integers(0, 2, count)], axis=1).astype(np.float32)
+    pixels = (numbers[:, 0, None, None, None] * 255).repeat(64, axis=1).reshape(count, 8, 8, 1)
+    workshop.pack(name, pixels.astype(np.uint8), numbers)
+    return numbers
+
+
+@pytest.mark.parametrize("recipe", ["r3gan", "dcgan", "wgan-gp", "sngan"])
+def test_images_with_numbers_train_and_the_model_carries_some_of_them(workshop: Workshop, recipe: str) -> None:
+    numbers = conditioned(workshop)
+    spec = tiny(workshop, "lit", recipe=recipe)
+    assert (spec.network.conditioning.kind, spec.network.conditioning.size) == ("vector", 2)
+    assert "2 numbers" in spec.chosen["conditional"]
+    line = workshop.train("lit", spec)
+    saved = line.of(SavedCheckpoint)[-1]
+    loaded = load_generator(workshop.root / saved.path, saved.sha256)
+    assert loaded.conditions is not None
+    assert {tuple(row) for row in loaded.conditions.tolist()} <= {tuple(row) for row in numbers.tolist()}
+    z = torch.randn(3, 8)
+    assert loaded.module(z, torch.tensor([[0.5, 1.0]] * 3)).shape == (3, 1, 8, 8)
+
+
+def test_a_preview_of_images_with_numbers_has_a_row_a_condition_and_the_same_seeds_in_each(workshop: Workshop) -> None:
+    conditioned(workshop)
+    spec = tiny(workshop, "lit")
+    facts, data = workshop.facts["lit"], np.load(workshop.root / "datasets/lit/data.npy")
+    labels = np.load(workshop.root / "datasets/lit/labels.npy")
+    painter = Painter(TrainingData(Packed(facts, data, labels), spec, torch.device("cpu")), spec)
+    assert painter.conditions is not None
+    rows = painter.conditions.reshape(8, 8, 2)
+    assert (rows == rows[:, :1]).all()
+    assert len(rows[:, 0].unique(dim=0)) > 4
+    assert painter.seeds == list(range(8)) * 8
+
+
+def test_a_rare_attribute_is_among_the_conditions_that_a_model_carries(workshop: Workshop) -> None:
+    """Else its spread would be taken for none, and a request for it for nonsense."""
+    count = 3 * MOST_KEPT_CONDITIONS
+    numbers = np.full((count, 3), -1, np.float32)
+    numbers[1::2, 0] = 1
+    numbers[7, 1] = 1  # between the rows that are kept
+    facts = DatasetFacts(count=count, shape=ImageShape(channels=1, height=8, width=8), condition_dims=3)
+    workshop.facts["rare"] = facts
+    spec = tiny(workshop, "rare", holdout=0.0)
+    packed = Packed(facts, np.zeros((count, 8, 8, 1), np.uint8), numbers)
+    kept = TrainingData(packed, spec, torch.device("cpu")).kept_conditions()
+    assert kept is not None
+    assert kept.shape == (MOST_KEPT_CONDITIONS + 1, 3)
+    assert kept[:, 1].max() == 1
+    assert set(kept[:, 2].tolist()) == {-1}
