@@ -1,6 +1,7 @@
 """Pixels: uint8 ↔ [-1, 1], sizes, grids and film strips, and their encodings. NumPy and Pillow only.
 
-Batches of pixels are uint8 (N, H, W, C), one picture is uint8 (H, W, C), C = 1 (grey) or 3 (RGB).
+Batches of pixels are uint8 (N, H, W, C), one picture is uint8 (H, W, C), C = 1 (grey) or 3 (RGB), with alpha 2 or 4.
+Alpha is not premultiplied; what a format without it shows lies on white.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -74,14 +75,28 @@ def resize(pixels: Pixels, size: int | None) -> Pixels:
 
 
 def resample(picture: Pixels, target: tuple[int, int]) -> Pixels:
-    """One picture (H, W, C) → (*target, C), by Lanczos's filter."""
+    """One picture (H, W, C) → (*target, C), by Lanczos's filter; colours weigh as much as they are opaque."""
     resized = np.asarray(to_pillow(picture).resize(target[::-1], Image.Resampling.LANCZOS))
     return resized.reshape(*target, picture.shape[2])
 
 
 def to_pillow(picture: Pixels) -> Image.Image:
-    """(H, W, C) as a Pillow image of mode L or RGB."""
+    """(H, W, C) as a Pillow image of mode L, LA, RGB or RGBA."""
     return Image.fromarray(np.ascontiguousarray(picture[:, :, 0] if picture.shape[2] == 1 else picture))
+
+
+def has_alpha(channels: int) -> bool:
+    """Whether the last of so many channels is alpha."""
+    return channels in (2, 4)
+
+
+def on_white(picture: Pixels) -> Pixels:
+    """A picture (H, W, C) without its alpha, C = 1 or 3: what is transparent shows white, in proportion."""
+    if not has_alpha(picture.shape[2]):
+        return picture
+    colour, alpha = picture[:, :, :-1].astype(np.uint16), picture[:, :, -1:].astype(np.uint16)
+    laid: Pixels = ((colour * alpha + PAPER * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return laid
 
 
 # ---- sheets ----------------------------------------------------------------------------------------------------------
@@ -115,11 +130,16 @@ def sheet(count: int, height: int, width: int, columns: int | None = None) -> Sh
 
 
 def grid(pixels: Pixels, columns: int | None = None) -> Pixels:
-    """Pictures (N, H, W, C), row by row, on one white sheet: uint8 of shape `sheet(…).shape` + (C,)."""
+    """Pictures (N, H, W, C), row by row, on one white sheet: uint8 of shape `sheet(…).shape` + (C,).
+
+    The sheet of pictures with alpha is transparent between them, as they may be themselves.
+    """
     count, height, width, channels = pixels.shape
     layout = sheet(count, height, width, columns)
     step_y, step_x = height + layout.gap, width + layout.gap
     canvas = np.full((*layout.shape, channels), PAPER, dtype=np.uint8)
+    if has_alpha(channels):
+        canvas[:, :, -1] = 0
     for index, picture in enumerate(pixels):
         row, column = divmod(index, layout.columns)
         canvas[row * step_y : row * step_y + height, column * step_x : column * step_x + width] = picture
@@ -136,24 +156,30 @@ def strip(pixels: Pixels) -> Pixels:
 
 @dataclass(frozen=True)
 class Format:
-    """One encoding of one still picture. `max_side` is the format's own limit in pixels."""
+    """One encoding of one still picture. `max_side` is its limit in pixels; without `alpha`, pictures lie on white."""
 
     media_type: str
     extension: str
     max_side: int
     options: Callable[[Text], dict[str, Any]]
+    alpha: bool = True
 
     def encode(self, picture: Pixels, text: Text | None = None) -> bytes:
         """A picture (H, W, C) → a file's bytes, with `text` inside. Raises LimitExceeded beyond `max_side`."""
         check_side(self, picture)
         buffer = BytesIO()
-        to_pillow(picture).save(buffer, self.extension.replace("jpg", "jpeg"), **self.options(text or {}))
+        to_pillow(picture if self.alpha else on_white(picture)).save(
+            buffer, self.extension.replace("jpg", "jpeg"), **self.options(text or {})
+        )
         return buffer.getvalue()
 
 
 @dataclass(frozen=True)
 class Animation:
-    """One encoding of a moving picture, which repeats for ever. `tick` is the format's unit of time in milliseconds."""
+    """One encoding of a moving picture, which repeats for ever. `tick` is the format's unit of time in milliseconds.
+
+    Without `alpha`, what is transparent is white (of GIF's single bit, an edge would be left jagged).
+    """
 
     media_type: str
     extension: str
@@ -161,11 +187,12 @@ class Animation:
     plugin: str
     tick: int
     options: Callable[[Text], dict[str, Any]]
+    alpha: bool = True
 
     def encode(self, frames: Sequence[Pixels] | Pixels, fps: float, text: Text | None = None) -> bytes:
         """Frames, each (H, W, C), at `fps` a second → a file's bytes. Raises LimitExceeded beyond `max_side`."""
         check_side(self, frames[0])
-        first, *rest = [to_pillow(frame) for frame in frames]
+        first, *rest = [to_pillow(frame if self.alpha else on_white(frame)) for frame in frames]
         duration = max(2 * self.tick, round(1000 / fps / self.tick) * self.tick)
         moving = {"save_all": True, "append_images": rest, "duration": duration, "loop": 0}
         buffer = BytesIO()
@@ -220,11 +247,11 @@ def gif_options(text: Text) -> dict[str, Any]:
 STILLS: Final[dict[str, Format]] = {
     "png": Format("image/png", "png", 1_000_000, png_options),
     "webp": Format("image/webp", "webp", 16_383, webp_options),
-    "jpeg": Format("image/jpeg", "jpg", 65_500, jpeg_options),
+    "jpeg": Format("image/jpeg", "jpg", 65_500, jpeg_options, alpha=False),
 }
 
 ANIMATIONS: Final[dict[str, Animation]] = {
-    "gif": Animation("image/gif", "gif", 65_535, "gif", 10, gif_options),
+    "gif": Animation("image/gif", "gif", 65_535, "gif", 10, gif_options, alpha=False),
     "apng": Animation("image/apng", "png", 1_000_000, "png", 1, png_options),
     "webp": Animation("image/webp", "webp", 16_383, "webp", 1, webp_options),
 }

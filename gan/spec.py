@@ -98,10 +98,13 @@ class Request(Words):
 
 
 class ImageShape(Words):
-    """Images of `channels` × `height` × `width`, values in [-1, 1] inside the networks, uint8 outside."""
+    """Images of `channels` × `height` × `width`, values in [-1, 1] inside the networks, uint8 outside.
+
+    1 is grey, 3 is RGB; 2 and 4 are these with an alpha channel behind, not premultiplied (-1 or 0: transparent).
+    """
 
     kind: Literal["images"] = "images"
-    channels: Literal[1, 3]
+    channels: Literal[1, 2, 3, 4]
     height: Annotated[int, Field(ge=1)]
     width: Annotated[int, Field(ge=1)]
 

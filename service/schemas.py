@@ -154,7 +154,7 @@ class Dataset(Resource):
     count: int | None
     width: int | None
     height: int | None
-    channels: int | None
+    channels: int | None = Field(description="1 grey, 3 RGB; 2 and 4 the same with alpha.")
     dims: int | None = Field(description="Numbers of a point.")
     condition_dims: int = Field(description="Numbers of a condition vector; 0 where there is none.")
     classes: list[str]

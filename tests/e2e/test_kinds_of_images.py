@@ -5,6 +5,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from running import Stack
@@ -87,3 +88,28 @@ def test_a_bad_table_of_labels_ends_as_failed_with_line_and_reason(client: Clien
     dataset = client.datasets.upload(folder, "bad-table")
     with pytest.raises(JobFailed, match=r"labels.csv: line 3, column 'age': 'old' is not a number"):
         client.datasets.wait(dataset.id, timeout=SECONDS)
+
+
+# ---- transparency ----
+
+
+def test_pictures_with_transparency_come_back_with_it(client: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "cutouts"
+    folder.mkdir()
+    for index in range(60):
+        image = Image.new("RGBA", (12, 12), (0, 255, 0, 0))  # the hidden green must not be learned
+        image.paste((4 * index, 0, 255 - 4 * index, 255), (2, 2, 6 + index % 6, 10))
+        image.save(folder / f"{index}.png")
+    dataset = client.datasets.upload(folder, "cutouts")
+    dataset = client.datasets.wait(dataset.id, timeout=SECONDS)
+    assert (dataset.width, dataset.height, dataset.channels) == (12, 12, 4)
+    preview = np.asarray(opened(client.datasets.preview(dataset.id, tmp_path / "preview.png").read_bytes()))
+    assert preview.shape[2] == 4
+    assert not (preview == [0, 255, 0, 0]).all(axis=2).any()
+    model = trained(client, "cutouts")
+    assert opened(client.samples.create({"model": model, "seed": 0, "count": 4}, "image/png").content).mode == "RGBA"
+    assert opened(client.samples.create({"model": model, "seed": 0}, "image/jpeg").content).mode == "RGB"
+    pixels = np.load(
+        client.samples.save({"model": model, "seed": 0, "count": 3, "return": ["image"]}, tmp_path / "a.npy")
+    )
+    assert pixels.shape == (3, 12, 12, 4)

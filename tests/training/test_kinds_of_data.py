@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from training_kit import Workshop
 
 from gan.checkpoint import load_generator
 from gan.spec import DatasetFacts, ImageShape, TrainingSpec
-from worker.protocol import SavedCheckpoint
+from worker.protocol import Preview, SavedCheckpoint
 from worker.training.data import MOST_KEPT_CONDITIONS, Packed, TrainingData
 from worker.training.preview import Preview as Painter
 
@@ -69,3 +70,32 @@ def test_a_rare_attribute_is_among_the_conditions_that_a_model_carries(workshop:
     assert kept.shape == (MOST_KEPT_CONDITIONS + 1, 3)
     assert kept[:, 1].max() == 1
     assert set(kept[:, 2].tolist()) == {-1}
+
+
+# ---- alpha ----
+
+
+def discs(workshop: Workshop, channels: int, side: int = 16, count: int = 64) -> str:
+    """Discs that are opaque inside and transparent outside."""
+    draws = np.random.default_rng(1)
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    inside = x**2 + y**2 < (draws.uniform(0.2, 0.5, (count, 1, 1)) * side) ** 2
+    pixels = np.full((count, side, side, channels), 255, np.uint8)
+    pixels[..., :-1][inside] = draws.integers(0, 128, (count, channels - 1)).repeat(inside.sum((1, 2)), axis=0)
+    pixels[..., -1] = 255 * inside
+    return workshop.pack(f"discs{channels}", pixels)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize(("recipe", "architecture"), [("r3gan", "r3"), ("dcgan", "dcgan"), ("wgan-gp", "mlp")])
+def test_every_network_makes_images_with_alpha(
+    workshop: Workshop, channels: int, recipe: str, architecture: str
+) -> None:
+    network = {"architecture": architecture, "width": 4, "latent_dim": 8}
+    name = discs(workshop, channels)
+    line = workshop.train(name, tiny(workshop, name, recipe=recipe, network=network))
+    saved = line.of(SavedCheckpoint)[-1]
+    loaded = load_generator(workshop.root / saved.path, saved.sha256)
+    assert loaded.module(torch.randn(2, 8)).shape == (2, channels, 16, 16)
+    with Image.open(workshop.root / line.of(Preview)[-1].path) as preview:
+        assert preview.mode == {2: "LA", 4: "RGBA"}[channels]

@@ -233,15 +233,6 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert np.array_equal(packed.data[0, ..., 0], np.round(deep / 257).astype(np.uint8))
 
 
-def test_transparency_is_laid_on_white_and_told(tmp_path: Path) -> None:
-    image = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
-    image.putpixel((0, 0), (255, 0, 0, 255))
-    packed = pack(tmp_path, {"a.png": encoded(image), "b.png": encoded(picture(1, mode="RGB"))})
-    assert packed.data[0, 0, 0].tolist() == [255, 0, 0]
-    assert packed.data[0, 0, 1].tolist() == [255, 255, 255]
-    assert packed.report["notes"] == ["1 images have transparency: they were laid on white"]
-
-
 def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held to the right: turn it back by 270° counter-clockwise

@@ -8,7 +8,8 @@ The resolution is the one asked for; else the size that at least half of the ima
 else their median size, brought down to 64 on its longer side and rounded to multiples of 8. Of one side asked for, the
 other follows by the median aspect.
 
-There is one channel where every image is greyscale, also in RGB files with equal channels; any colour makes three.
+There is one channel where every image is greyscale, also in RGB files with equal channels; any colour makes three. Any
+pixel that is not opaque makes one more, alpha, which is 255 in images that have none.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from gan.errors import DatasetUnusable
+from gan.images import has_alpha
 from gan.spec import DatasetFacts, ImageShape
 from worker.jobs.archive import Entry, Source
 from worker.jobs.label_table import LABEL_FILE, LabelTable, read_labels
@@ -64,6 +66,7 @@ def pack_images(source: Source, asked: Preparation, folder: Path, watch: Watch) 
     _check_any(found, report)
     size = choose_size([(one.measured.width, one.measured.height) for one in found], asked.width, asked.height, report)
     channels = 3 if any(one.measured.coloured for one in found) else 1
+    channels += any(one.measured.transparent for one in found)
     asked.limits.check("max_dataset_bytes", len(found) * size[0] * size[1] * channels, "bytes of the packed dataset")
     with ExitStack() as files:
         writer = files.enter_context(RowWriter(folder / "data.npy", "|u1", (size[1], size[0], channels)))
@@ -209,9 +212,10 @@ class _Packer:
         self._append(fit(picture, self.size), one)
 
     def _append(self, pixels: Pixels, one: Found) -> None:
-        pixels = _in_channels(pixels, self.channels)
-        self._coloured |= bool((pixels != pixels[..., :1]).any())
-        self._transparent += one.measured.transparent
+        colour, alpha = colour_and_alpha(pixels)
+        self._coloured |= bool((colour != colour[..., :1]).any())
+        self._transparent += bool((alpha < 255).any())
+        pixels = in_channels(colour, alpha, self.channels)
         self._writer.append(pixels[None])
         if self._conditions is not None:
             self._conditions.append(one.entry.name)
@@ -222,10 +226,14 @@ class _Packer:
     def finish(self, folder: Path, report: Report) -> Contents:
         """Close the files and state the facts."""
         count, files = self._writer.rows, {"data": self._writer.finish()}
-        if self.channels == 3 and not self._coloured:
-            self.channels, files["data"] = 1, _first_channel(self._writer.path, (self.size[1], self.size[0], 1))
+        kept = channels_kept(self.channels, self._coloured, self._transparent > 0)
+        if len(kept) < self.channels:
+            self.channels, files["data"] = len(kept), _narrowed(self._writer.path, self.size, kept)
         if self._transparent:
-            report.notes.append(f"{self._transparent} images have transparency: they were laid on white")
+            report.notes.append(
+                f"{self._transparent} images are transparent somewhere, so that all have an alpha channel;"
+                " to train without one, lay them on a background before the upload"
+            )
         classes, per_class = self._finish_labels(folder, files)
         width, height = self.size
         shape = ImageShape.model_validate({"channels": self.channels, "height": height, "width": width})
@@ -251,19 +259,38 @@ def _fingerprint(picture: Image.Image) -> bytes:
     return hashed.digest()
 
 
-def _in_channels(pixels: Pixels, channels: int) -> Pixels:
-    """(H, W, 1 or 3) in as many channels as the dataset has; with one channel, all of an image's are equal."""
-    if pixels.shape[2] == channels:
-        return pixels
-    return pixels[..., :1] if channels == 1 else np.repeat(pixels, 3, axis=2)
+def colour_and_alpha(pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """(H, W, 1 to 4) apart: colour (H, W, 1 or 3), and alpha (H, W, 1), which is 255 where there is none."""
+    if has_alpha(pixels.shape[2]):
+        return pixels[..., :-1], pixels[..., -1:]
+    return pixels, np.full((*pixels.shape[:2], 1), 255, dtype=np.uint8)
 
 
-def _first_channel(path: Path, row_shape: tuple[int, ...]) -> Identity:
-    """Rewrite a file of equal channels with one of them."""
+def in_channels(colour: Pixels, alpha: Pixels, channels: int) -> Pixels:
+    """An image in as many channels as the dataset has; where it has one colour, all colours of an image are equal."""
+    colours = channels - has_alpha(channels)
+    if colour.shape[2] != colours:
+        colour = colour[..., :1] if colours == 1 else np.repeat(colour, 3, axis=2)
+    return np.concatenate([colour, alpha], axis=2) if has_alpha(channels) else colour
+
+
+def channels_kept(channels: int, coloured: bool, transparent: bool) -> list[int]:
+    """Which of the channels that the headers promised say anything.
+
+    >>> channels_kept(4, coloured=False, transparent=True)
+    [0, 3]
+    """
+    colours = channels - has_alpha(channels)
+    alpha = [channels - 1] * (has_alpha(channels) and transparent)
+    return list(range(colours if coloured else 1)) + alpha
+
+
+def _narrowed(path: Path, size: Size, channels: list[int]) -> Identity:
+    """Rewrite a packed file with these of its channels alone."""
     wide = path.rename(path.with_name("wide.npy"))
     rows = np.load(wide, mmap_mode="r", allow_pickle=False)
-    with RowWriter(path, "|u1", row_shape) as writer:
+    with RowWriter(path, "|u1", (size[1], size[0], len(channels))) as writer:
         for start in range(0, len(rows), 256):
-            writer.append(rows[start : start + 256, ..., :1])
+            writer.append(rows[start : start + 256, ..., channels])
         wide.unlink()
         return writer.finish()
