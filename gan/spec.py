@@ -96,6 +96,13 @@ class Request(Words):
 
 # ---- what the data is ----
 
+IMAGE_SIDES = (8, 256)
+"""Smallest and largest side, in pixels, that the image networks are built for and datasets are prepared at."""
+
+
+Side = Annotated[int, Field(ge=IMAGE_SIDES[0], le=IMAGE_SIDES[1])]
+"""Pixels of a dataset's width or height."""
+
 
 class ImageShape(Words):
     """Images of `channels` × `height` × `width`, values in [-1, 1] inside the networks, uint8 outside.
@@ -345,5 +352,5 @@ class DatasetRequest(Request):
 
     name: Name
     source: FolderSource
-    width: Annotated[int, Field(ge=8, le=128)] | None = None
-    height: Annotated[int, Field(ge=8, le=128)] | None = None
+    width: Side | None = None
+    height: Side | None = None

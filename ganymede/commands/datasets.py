@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Upload data and look at it.", no_args_is_help=True)
 
 Named = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name or id.")]
-Side = Annotated[int | None, typer.Option(help="Resize to this many pixels; chosen from the data by default.")]
+Side = Annotated[
+    int | None, typer.Option(help="Resize to this many pixels, 8 to 256; chosen from the data by default.")
+]
 
 Waiting = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is prepared.")]
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool
-from pydantic import Field
 
 from gan import images, plots
 from gan.errors import Conflict, DatasetMissing, InvalidRequest, UnsupportedMedia
-from gan.spec import DatasetRequest, Name, Words
+from gan.spec import IMAGE_SIDES, DatasetRequest, Name, Side, Words
 from ledger import records
 from service.headers import Cursor, Limit, Named, Order, Wait, applied
 from service.house import House, Inside
@@ -23,9 +22,6 @@ from service.uploads import receive
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 FORM = "multipart/form-data"
-
-Side = Annotated[int, Field(ge=8, le=128)]
-"""Pixels of a dataset's width or height."""
 
 
 class UploadForm(Words):
@@ -53,8 +49,8 @@ BODIES: dict[str, Any] = {
                     "required": ["name", "file"],
                     "properties": {
                         "name": {"type": "string", "description": "A new name."},
-                        "width": {"type": "integer", "minimum": 8, "maximum": 128},
-                        "height": {"type": "integer", "minimum": 8, "maximum": 128},
+                        "width": {"type": "integer", "minimum": IMAGE_SIDES[0], "maximum": IMAGE_SIDES[1]},
+                        "height": {"type": "integer", "minimum": IMAGE_SIDES[0], "maximum": IMAGE_SIDES[1]},
                         "file": {
                             "type": "string",
                             "format": "binary",
@@ -174,8 +170,8 @@ def delete_dataset(dataset: Named, house: Inside) -> Response:
 PREVIEW_IMAGES = 100
 """Images of a preview, ten a row."""
 
-PREVIEW_SIDE = 48
-"""Smaller images are enlarged towards this many pixels, by whole factors."""
+PREVIEW_SIDES = (48, 128)
+"""Smaller images are enlarged towards this many pixels, by whole factors; larger ones are reduced to so many."""
 
 PREVIEW_POINTS = 5_000
 """Points of a preview."""
@@ -200,8 +196,8 @@ def get_dataset_preview(dataset: Named, house: Inside) -> Response:
 def picture_of_images(folder: Path) -> images.Pixels:
     """(H, W, C): a grid of images spread evenly over the packed ones."""
     pixels = spread(folder / "data.npy", PREVIEW_IMAGES)
-    longer = max(pixels.shape[1:3])
-    return images.grid(images.resize(pixels, longer * max(1, PREVIEW_SIDE // longer)), columns=10)
+    longer, (least, most) = max(pixels.shape[1:3]), PREVIEW_SIDES
+    return images.grid(images.resize(pixels, min(most, longer * max(1, least // longer))), columns=10)
 
 
 def picture_of_points(folder: Path) -> images.Pixels:

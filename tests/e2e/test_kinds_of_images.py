@@ -113,3 +113,20 @@ def test_pictures_with_transparency_come_back_with_it(client: Client, tmp_path: 
         client.samples.save({"model": model, "seed": 0, "count": 3, "return": ["image"]}, tmp_path / "a.npy")
     )
     assert pixels.shape == (3, 12, 12, 4)
+
+
+# ---- large ----
+
+
+def test_pictures_of_256_pixels_are_kept_whole_where_that_is_asked_for(client: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    draws = np.random.default_rng(0)
+    for index in range(6):
+        pixels = draws.integers(0, 256, (256, 256, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png", compress_level=1)
+    dataset = client.datasets.upload(folder, "large", width=256, height=256)
+    dataset = client.datasets.wait(dataset.id, timeout=SECONDS)
+    assert (dataset.width, dataset.height, dataset.report and dataset.report["notes"]) == (256, 256, [])
+    model = trained(client, "large", images=4, batch_size=2)
+    assert opened(client.samples.create({"model": model, "seed": 0}, "image/png").content).size == (256, 256)

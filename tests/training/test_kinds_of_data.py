@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from training_kit import Workshop
+from training_kit import Workshop, pictures
 
 from gan.checkpoint import load_generator
 from gan.spec import DatasetFacts, ImageShape, TrainingSpec
@@ -99,3 +99,30 @@ def test_every_network_makes_images_with_alpha(
     assert loaded.module(torch.randn(2, 8)).shape == (2, channels, 16, 16)
     with Image.open(workshop.root / line.of(Preview)[-1].path) as preview:
         assert preview.mode == {2: "LA", 4: "RGBA"}[channels]
+
+
+# ---- large ----
+
+
+def test_images_of_256_pixels_train_with_the_published_gamma(workshop: Workshop) -> None:
+    images, labels = pictures(6, channels=3, side=256)
+    workshop.pack("large", images, labels, ("dark", "bright"))
+    spec = workshop.spec("large", images=4, batch_size=2, network={"width": 4, "latent_dim": 8})
+    assert (spec.r1, spec.schedules["r1"].to, spec.learning_rate) == (150.0, pytest.approx(15.0), 2e-4)
+    line = workshop.train("large", spec)
+    saved = line.of(SavedCheckpoint)[-1]
+    loaded = load_generator(workshop.root / saved.path, saved.sha256)
+    assert loaded.module(torch.randn(1, 8), torch.eye(2)[:1]).shape == (1, 3, 256, 256)
+    with Image.open(workshop.root / line.of(Preview)[-1].path) as preview:
+        assert preview.size == (8 * 128 + 7 * 2, 2 * 128 + 2)  # reduced: sixty-four whole ones would weigh megabytes
+
+
+@pytest.mark.parametrize(("recipe", "architecture"), [("dcgan", "dcgan"), ("wgan-gp", "mlp")])
+def test_other_networks_make_256_pixels_too_also_where_the_sides_differ(
+    workshop: Workshop, recipe: str, architecture: str
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 64, 256, 1), dtype=np.uint8)
+    workshop.pack("wide", pixels)
+    network = {"architecture": architecture, "width": 4, "latent_dim": 8}
+    line = workshop.train("wide", workshop.spec("wide", recipe=recipe, images=20, batch_size=4, network=network))
+    assert line.of(SavedCheckpoint)

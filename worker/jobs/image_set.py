@@ -25,7 +25,7 @@ from PIL import Image
 
 from gan.errors import DatasetUnusable
 from gan.images import has_alpha
-from gan.spec import DatasetFacts, ImageShape
+from gan.spec import IMAGE_SIDES, DatasetFacts, ImageShape
 from worker.jobs.archive import Entry, Source
 from worker.jobs.label_table import LABEL_FILE, LabelTable, read_labels
 from worker.jobs.limits import Limits, Preparation
@@ -35,8 +35,10 @@ from worker.jobs.reporting import Report, Watch, printable
 
 LARGEST_KEPT = 128
 LARGEST_CHOSEN = 64
+SMALLEST_ASKED, LARGEST_ASKED = IMAGE_SIDES
 STEP = 8
-"""Pixels a side: the largest common size that is kept, the largest chosen, what a chosen one is a multiple of."""
+"""Pixels a side: the largest common size that is kept, the largest chosen, the bounds of what can be asked for, what a
+chosen one is a multiple of."""
 
 SURVEY = 0.1
 """The share of the work that reading the headers is taken for."""
@@ -161,13 +163,13 @@ def choose_size(sizes: list[Size], width: int | None, height: int | None, report
     chosen = _rounded(middle[0] * scale), _rounded(middle[1] * scale)
     report.notes.append(
         f"{chosen[0]}×{chosen[1]} was chosen from a median of {middle[0]:g}×{middle[1]:g} pixels;"
-        f" ask for another by width and height, up to {LARGEST_KEPT}"
+        f" ask for another by width and height, up to {LARGEST_ASKED}"
     )
     return chosen
 
 
 def _rounded(side: float) -> int:
-    return min(LARGEST_KEPT, max(STEP, round(side / STEP) * STEP))
+    return min(LARGEST_ASKED, max(SMALLEST_ASKED, round(side / STEP) * STEP))
 
 
 # ---- pixels ----
