@@ -82,7 +82,7 @@ def show(dataset: "Dataset", as_json: bool) -> None:
     prepared(dataset)
     if not as_json:
         answer(summary(dataset))
-        for line in skipped(dataset):
+        for line in [*skipped(dataset), *notes(dataset)]:
             tell(line)
 
 
@@ -107,6 +107,13 @@ def skipped(dataset: "Dataset") -> list[str]:
     if len(files) > SKIPPED_SHOWN:
         lines.append(f"left out: {len(files) - SKIPPED_SHOWN} more")
     return lines
+
+
+def notes(dataset: "Dataset") -> list[str]:
+    """What preparation chose or warns of, as lines."""
+    from ganymede.render import plain
+
+    return [f"note: {plain(note)}" for note in (dataset.report or {}).get("notes") or []]
 
 
 @app.command("list")
