@@ -55,6 +55,16 @@ def test_a_preview_of_images_with_numbers_has_a_row_a_condition_and_the_same_see
     assert painter.seeds == list(range(8)) * 8
 
 
+def test_many_different_conditions_are_carried_evenly_spread(workshop: Workshop) -> None:
+    count = 2 * MOST_KEPT_CONDITIONS
+    facts = DatasetFacts(count=count, shape=ImageShape(channels=1, height=8, width=8), condition_dims=1)
+    workshop.facts["many"] = facts
+    packed = Packed(facts, np.zeros((count, 8, 8, 1), np.uint8), np.arange(count, dtype=np.float32)[:, None])
+    kept = TrainingData(packed, tiny(workshop, "many", holdout=0.0), torch.device("cpu")).kept_conditions()
+    assert kept is not None
+    assert kept[:, 0].tolist() == list(range(0, count, 2))
+
+
 def test_a_rare_attribute_is_among_the_conditions_that_a_model_carries(workshop: Workshop) -> None:
     """Else its spread would be taken for none, and a request for it for nonsense."""
     count = 3 * MOST_KEPT_CONDITIONS

@@ -1,5 +1,6 @@
 """`labels.csv` beside images, as users write it and as attackers do."""
 
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -90,6 +91,14 @@ def test_a_folder_of_the_server_is_read_like_an_archive(tmp_path: Path) -> None:
 def test_an_accent_is_the_same_however_it_is_spelled(tmp_path: Path) -> None:
     table = "file,label\nCafe\u0301.png,one\n".encode()  # e and an accent; the archive has the single letter
     assert pack(tmp_path, images("Café.png") | {"labels.csv": table}).said.classes == ["one"]
+
+
+def test_a_name_of_a_hundred_thousand_accents_takes_no_time(tmp_path: Path) -> None:
+    name = "e" + "\u0301\u0323" * 50_000
+    began = time.process_time()
+    packed = pack(tmp_path, images("a.png") | {"labels.csv": f"file,label\n{name},x\na.png,y\n".encode()})
+    assert packed.report["skipped_total"] == 1
+    assert time.process_time() - began < 5
 
 
 def test_the_table_decides_beside_class_folders_and_the_report_says_so(tmp_path: Path) -> None:

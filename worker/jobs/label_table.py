@@ -27,6 +27,8 @@ LARGEST = 2**28
 """Bytes of a table: far more than the rows of as many files as an archive may have."""
 MOST_NUMBERS = 2**25
 """Numbers of a table, which are held in memory until the images are packed: 128 MiB."""
+LONGEST_COMPOSED = 512
+"""Characters of a name that is compared by what it spells, and not only by its characters."""
 LONGEST_NAME = 200
 """Characters of a name that the report repeats."""
 
@@ -96,14 +98,19 @@ class Names:
     def __init__(self, entries: Iterable[Entry], base: str) -> None:
         names = [entry.name for entry in entries if entry.name != base + LABEL_FILE]
         # archives made on a Mac spell é as e and an accent: what is the same text is the same name
-        self._known = {normalize("NFC", name): name for name in names} | {name: name for name in names}
+        self._known = {composed(name): name for name in names} | {name: name for name in names}
         self._base = base
 
     def find(self, cell: str) -> str | None:
         """The entry's name; None where there is no such file."""
         path = cell.strip().replace("\\", "/").removeprefix("./")
-        spellings = (self._base + path, path, normalize("NFC", self._base + path), normalize("NFC", path))
+        spellings = (self._base + path, path, composed(self._base + path), composed(path))
         return next((self._known[name] for name in spellings if name in self._known), None)
+
+
+def composed(name: str) -> str:
+    """A name with its accents composed; a very long one as it is, for the time that takes grows with the square."""
+    return normalize("NFC", name) if len(name) <= LONGEST_COMPOSED else name
 
 
 # ---- columns ----

@@ -132,6 +132,6 @@ class TrainingData:
         if step == 1:
             return kept
         still = (kept == kept[0]).all(dim=0)
-        furthest = (self._labels[rows][:, still].float() - kept[0, still]).abs().max(dim=0)
+        furthest = (self._labels[:, still][rows].float() - kept[0, still]).abs().max(dim=0)
         rare = np.unique(furthest.indices[furthest.values > 0].cpu().numpy())
         return torch.cat([kept, self._labels[rows[torch.from_numpy(rare).to(self.device)]].float()])
