@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from gan.errors import InvalidRequest
 from gan.recipes import RECIPES, Recipe
 from gan.spec import (
+    IMAGE_SIDES,
     Conditioning,
     DatasetFacts,
     ImageShape,
@@ -22,8 +23,6 @@ from gan.spec import (
 T = TypeVar("T")
 Scheduled = Literal["learning_rate", "beta2", "r1", "r2"]
 
-IMAGE_SIDES = (8, 128)
-"""Smallest and largest side, in pixels, that the image networks are built for."""
 POINT_BATCH = 256
 POINT_LATENT_DIM = 16
 HELD_OUT_SHARE = 0.1
@@ -54,14 +53,16 @@ class Regime:
 
 # side, γ, its ratio, rate, its ratio, images on a CPU, images on a GPU, reason
 POINTS = Regime(0, 0.1, 0.1, 5e-4, 0.05, 5_000_000, 10_000_000, "points: many cheap steps at a high rate")
-# γ: published 0.05 (32²), 2 (64²), 150 (256²); a tenfold larger one is safe and a smaller one collapses, so 32² gets
-# ten times the figure of its much larger network, and 128² lies between its neighbours on a logarithmic scale.
+# γ: published 0.05 (32²), 2 (64²), 150 (256²), each falling to a tenth; a tenfold larger one is safe and a smaller one
+# collapses, so 32² gets ten times the figure of its much larger network, and 128² lies between its neighbours on a
+# logarithmic scale.
 # Up to 16²: on 8² digits, in the minute that `make demo` takes, a γ that stays gave more variety than one that falls.
 IMAGE_REGIMES = (
     Regime(16, 1.0, 1.0, 2e-3, 0.05, 200_000, 2_000_000, "images up to 16 pixels: small networks bear a high rate"),
     Regime(32, 0.5, 0.1, 2e-4, 0.25, 200_000, 5_000_000, "images up to 32 pixels"),
     Regime(64, 2.0, 0.1, 2e-4, 0.25, 100_000, 5_000_000, "images up to 64 pixels: the published γ of FFHQ-64"),
     Regime(128, 17.0, 0.1, 2e-4, 0.25, 50_000, 5_000_000, "images up to 128 pixels: a γ between those of 64² and 256²"),
+    Regime(256, 150.0, 0.1, 2e-4, 0.25, 25_000, 5_000_000, "images up to 256 pixels: the published γ of FFHQ-256"),
 )
 WIDTHS: dict[tuple[str, bool], tuple[int, str]] = {
     ("mlp", False): (256, "three layers of 256 units"),
@@ -189,7 +190,8 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
         (
             request.conditional is True and not facts.classes and not facts.condition_dims,
             "conditional",
-            "the dataset has no labels to condition on; leave conditional out, or upload class folders, a label or c_*",
+            "the dataset has no labels to condition on; leave conditional out, or upload class folders, a labels.csv, "
+            "or a table with a label or c_* columns",
         ),
         (
             request.batch_size is not None and request.batch_size > facts.count,
@@ -252,7 +254,9 @@ def _conditioning(request: TrainRequest, facts: DatasetFacts, choosing: Choosing
         choosing.pick("conditional", request.conditional, True, f"the dataset has {len(facts.classes)} classes")
         return Conditioning(kind="class", size=len(facts.classes))
     if facts.condition_dims:
-        choosing.pick("conditional", request.conditional, True, f"the dataset has {facts.condition_dims} c_* columns")
+        choosing.pick(
+            "conditional", request.conditional, True, f"the dataset has conditions of {facts.condition_dims} numbers"
+        )
         return Conditioning(kind="vector", size=facts.condition_dims)
     choosing.pick("conditional", request.conditional, False, "the dataset has no labels to tell apart")
     return Conditioning()

@@ -1,6 +1,7 @@
 """Pixels: uint8 ↔ [-1, 1], sizes, grids and film strips, and their encodings. NumPy and Pillow only.
 
-Batches of pixels are uint8 (N, H, W, C), one picture is uint8 (H, W, C), C = 1 (grey) or 3 (RGB).
+Batches of pixels are uint8 (N, H, W, C), one picture is uint8 (H, W, C), C = 1 (grey) or 3 (RGB), with alpha 2 or 4.
+Alpha is not premultiplied; what a format without it shows lies on white.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +36,12 @@ LONG_TEXT: Final = 1000
 """PNG text beyond this many characters is compressed."""
 WEBP_MOVES: Final = 0x02
 WEBP_EXIF: Final = 0x08
+WEBP_ALPHA: Final = 0x10
 """Flags in the head of a WebP file that has more than one still picture."""
+WEBP_REPLACES: Final = 0x02
+"""Flag of a frame whose pixels replace those below it, alpha included."""
+WEBP_STILL_HEAD: Final = 18
+"""Bytes of the VP8X chunk of a still picture."""
 WEBP_HEAD: Final = 12
 """Bytes before the first chunk of a WebP file."""
 
@@ -81,14 +87,28 @@ def resize(pixels: Pixels, size: int | None) -> Pixels:
 
 
 def resample(picture: Pixels, target: tuple[int, int]) -> Pixels:
-    """One picture (H, W, C) → (*target, C), by Lanczos's filter."""
+    """One picture (H, W, C) → (*target, C), by Lanczos's filter; colours weigh as much as they are opaque."""
     resized = np.asarray(to_pillow(picture).resize(target[::-1], Image.Resampling.LANCZOS))
     return resized.reshape(*target, picture.shape[2])
 
 
 def to_pillow(picture: Pixels) -> Image.Image:
-    """(H, W, C) as a Pillow image of mode L or RGB."""
+    """(H, W, C) as a Pillow image of mode L, LA, RGB or RGBA."""
     return Image.fromarray(np.ascontiguousarray(picture[:, :, 0] if picture.shape[2] == 1 else picture))
+
+
+def has_alpha(channels: int) -> bool:
+    """Whether the last of so many channels is alpha."""
+    return channels in (2, 4)
+
+
+def on_white(picture: Pixels) -> Pixels:
+    """A picture (H, W, C) without its alpha, C = 1 or 3: what is transparent shows white, in proportion."""
+    if not has_alpha(picture.shape[2]):
+        return picture
+    colour, alpha = picture[:, :, :-1].astype(np.uint16), picture[:, :, -1:].astype(np.uint16)
+    laid: Pixels = ((colour * alpha + PAPER * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return laid
 
 
 # ---- sheets ----------------------------------------------------------------------------------------------------------
@@ -122,11 +142,16 @@ def sheet(count: int, height: int, width: int, columns: int | None = None) -> Sh
 
 
 def grid(pixels: Pixels, columns: int | None = None) -> Pixels:
-    """Pictures (N, H, W, C), row by row, on one white sheet: uint8 of shape `sheet(…).shape` + (C,)."""
+    """Pictures (N, H, W, C), row by row, on one white sheet: uint8 of shape `sheet(…).shape` + (C,).
+
+    The sheet of pictures with alpha is transparent between them, as they may be themselves.
+    """
     count, height, width, channels = pixels.shape
     layout = sheet(count, height, width, columns)
     step_y, step_x = height + layout.gap, width + layout.gap
     canvas = np.full((*layout.shape, channels), PAPER, dtype=np.uint8)
+    if has_alpha(channels):
+        canvas[:, :, -1] = 0
     for index, picture in enumerate(pixels):
         row, column = divmod(index, layout.columns)
         canvas[row * step_y : row * step_y + height, column * step_x : column * step_x + width] = picture
@@ -143,30 +168,37 @@ def strip(pixels: Pixels) -> Pixels:
 
 @dataclass(frozen=True)
 class Format:
-    """One encoding of one still picture. `max_side` is the format's own limit in pixels."""
+    """One encoding of one still picture. `max_side` is its limit in pixels; without `alpha`, pictures lie on white."""
 
     media_type: str
     extension: str
     max_side: int
     options: Callable[[Text], dict[str, Any]]
+    alpha: bool = True
 
     def encode(self, picture: Pixels, text: Text | None = None) -> bytes:
         """A picture (H, W, C) → a file's bytes, with `text` inside. Raises LimitExceeded beyond `max_side`."""
         check_side(self, picture)
         buffer = BytesIO()
-        to_pillow(picture).save(buffer, self.extension.replace("jpg", "jpeg"), **self.options(text or {}))
+        to_pillow(picture if self.alpha else on_white(picture)).save(
+            buffer, self.extension.replace("jpg", "jpeg"), **self.options(text or {})
+        )
         return buffer.getvalue()
 
 
 @dataclass(frozen=True)
 class Animation:
-    """One encoding of a moving picture, which repeats for ever. `tick` is the format's unit of time in milliseconds."""
+    """One encoding of a moving picture, which repeats for ever. `tick` is the format's unit of time in milliseconds.
+
+    Without `alpha`, what is transparent is white (of GIF's single bit, an edge would be left jagged).
+    """
 
     media_type: str
     extension: str
     max_side: int
     tick: int
     file: Callable[[Sequence[Image.Image], Sequence[int], Text], bytes]
+    alpha: bool = True
 
     def encode(self, frames: Sequence[Pixels] | Pixels, fps: float, text: Text | None = None) -> bytes:
         """Frames, each (H, W, C), at `fps` ≥ 0.1 a second → a file's bytes, equal frames kept apart.
@@ -174,7 +206,8 @@ class Animation:
         Raises LimitExceeded beyond `max_side`.
         """
         check_side(self, frames[0])
-        return self.file([to_pillow(frame) for frame in frames], delays(len(frames), fps, self.tick), text or {})
+        drawn = [to_pillow(frame if self.alpha else on_white(frame)) for frame in frames]
+        return self.file(drawn, delays(len(frames), fps, self.tick), text or {})
 
 
 def check_side(form: Format | Animation, picture: Pixels) -> None:
@@ -235,7 +268,8 @@ def changes(frames: Sequence[Image.Image], grain: int = 1) -> Iterator[tuple[tup
     """
     yield (0, 0), frames[0]
     for before, frame in pairwise(frames):
-        left, top, right, bottom = ImageChops.difference(before, frame).getbbox() or (0, 0, 1, 1)
+        changed = ImageChops.difference(before, frame).getbbox(alpha_only=False)
+        left, top, right, bottom = changed or (0, 0, 1, 1)
         corner = left - left % grain, top - top % grain
         yield corner, frame.crop((*corner, right, bottom))
 
@@ -257,10 +291,14 @@ def paletted(picture: Image.Image) -> Image.Image:
 
 
 def apng_file(frames: Sequence[Image.Image], durations: Sequence[int], text: Text) -> bytes:
-    """Frames are blended by turns in two ways, which opaque ones do not show: Pillow joins equal ones of one way."""
+    """Frames are put on by turns in two ways that look the same: Pillow joins equal ones of one way.
+
+    Opaque frames are blended or not; what lies under frames with alpha, which are not blended, stays or is cleared.
+    """
     buffer = BytesIO()
-    blend = [index % 2 for index in range(len(frames))]
-    moving = {"save_all": True, "append_images": frames[1:], "duration": list(durations), "loop": 0, "blend": blend}
+    way = "disposal" if frames[0].has_transparency_data else "blend"
+    turns = [index % 2 for index in range(len(frames))]
+    moving = {"save_all": True, "append_images": frames[1:], "duration": list(durations), "loop": 0, way: turns}
     frames[0].save(buffer, "png", **moving, **png_options(text))
     return buffer.getvalue()
 
@@ -269,8 +307,9 @@ def webp_file(frames: Sequence[Image.Image], durations: Sequence[int], text: Tex
     """Stills in the format's container, as its specification lays it out: libwebp's writer joins similar frames."""
     width, height = frames[0].size
     described = exif(text).tobytes().removeprefix(b"Exif\0\0") if exif(text) else b""
+    flags = WEBP_MOVES | WEBP_EXIF * bool(described) | WEBP_ALPHA * frames[0].has_transparency_data
     parts = [
-        chunk(b"VP8X", bytes([WEBP_MOVES | WEBP_EXIF * bool(described), 0, 0, 0]) + triples(width - 1, height - 1)),
+        chunk(b"VP8X", bytes([flags, 0, 0, 0]) + triples(width - 1, height - 1)),
         chunk(b"ANIM", bytes(6)),
         *(webp_frame(*change, duration) for change, duration in zip(changes(frames, 2), durations, strict=True)),
         chunk(b"EXIF", described) if described else b"",
@@ -279,11 +318,14 @@ def webp_file(frames: Sequence[Image.Image], durations: Sequence[int], text: Tex
 
 
 def webp_frame(corner: tuple[int, int], picture: Image.Image, duration: int) -> bytes:
-    """One frame, drawn over what lies below it: its place in units of two pixels, and the chunks of its still."""
+    """One frame, put in the place of what lies below it: its place in units of two pixels, and its still's chunks."""
     buffer = BytesIO()
     picture.save(buffer, "webp", quality=QUALITY, method=0)
+    still = buffer.getvalue()[WEBP_HEAD:]
+    if still.startswith(b"VP8X"):  # a still with alpha has a head of its own, which has no place in a frame
+        still = still[WEBP_STILL_HEAD:]
     place = triples(corner[0] // 2, corner[1] // 2, picture.width - 1, picture.height - 1, duration)
-    return chunk(b"ANMF", place + b"\0" + buffer.getvalue()[WEBP_HEAD:])
+    return chunk(b"ANMF", place + bytes([WEBP_REPLACES]) + still)
 
 
 def chunk(name: bytes, payload: bytes) -> bytes:
@@ -299,11 +341,11 @@ def triples(*numbers: int) -> bytes:
 STILLS: Final[dict[str, Format]] = {
     "png": Format("image/png", "png", 1_000_000, png_options),
     "webp": Format("image/webp", "webp", 16_383, webp_options),
-    "jpeg": Format("image/jpeg", "jpg", 65_500, jpeg_options),
+    "jpeg": Format("image/jpeg", "jpg", 65_500, jpeg_options, alpha=False),
 }
 
 ANIMATIONS: Final[dict[str, Animation]] = {
-    "gif": Animation("image/gif", "gif", 65_535, 10, gif_file),
+    "gif": Animation("image/gif", "gif", 65_535, 10, gif_file, alpha=False),
     "apng": Animation("image/apng", "png", 1_000_000, 1, apng_file),
     "webp": Animation("image/webp", "webp", 16_383, 1, webp_file),
 }

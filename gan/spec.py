@@ -126,12 +126,22 @@ class Request(Words):
 
 # ---- what the data is ----
 
+IMAGE_SIDES = (8, 256)
+"""Smallest and largest side, in pixels, that the image networks are built for and datasets are prepared at."""
+
+
+Side = Annotated[int, Field(ge=IMAGE_SIDES[0], le=IMAGE_SIDES[1])]
+"""Pixels of a dataset's width or height."""
+
 
 class ImageShape(Words):
-    """Images of `channels` × `height` × `width`, values in [-1, 1] inside the networks, uint8 outside."""
+    """Images of `channels` × `height` × `width`, values in [-1, 1] inside the networks, uint8 outside.
+
+    1 is grey, 3 is RGB; 2 and 4 are these with an alpha channel behind, not premultiplied (-1 or 0: transparent).
+    """
 
     kind: Literal["images"] = "images"
-    channels: Literal[1, 3]
+    channels: Literal[1, 2, 3, 4]
     height: Annotated[int, Field(ge=1)]
     width: Annotated[int, Field(ge=1)]
 
@@ -372,5 +382,5 @@ class DatasetRequest(Request):
 
     name: Name
     source: FolderSource
-    width: Annotated[int, Field(ge=8, le=128)] | None = None
-    height: Annotated[int, Field(ge=8, le=128)] | None = None
+    width: Side | None = None
+    height: Side | None = None

@@ -26,6 +26,16 @@ class Failure(Record):
         return f"{self.code}: {self.message}"
 
 
+class Balance(Record):
+    """How evenly a dataset's rows are spread over its classes; `ratio` is the largest class over the smallest."""
+
+    classes: int
+    smallest: int
+    largest: int
+    ratio: float
+    effective_classes: float
+
+
 class Dataset(Record):
     """A dataset. What preparing finds out (`kind` to `report`) is None or empty while `status` is `preparing`."""
 
@@ -47,6 +57,12 @@ class Dataset(Record):
     job: str | None = None
     report: dict[str, Any] | None = None
     created_at: datetime
+
+    @property
+    def balance(self) -> Balance | None:
+        """The report's `balance`; None where there are no classes, or nothing is known yet."""
+        known = (self.report or {}).get("balance")
+        return None if known is None else Balance.model_validate(known)
 
 
 class Progress(Record):

@@ -66,7 +66,9 @@ class Settings(BaseSettings):
 
     max_upload_bytes: Count = Field(2 * 2**30, description="Largest upload, in bytes.")
     max_json_bytes: Count = Field(16 * 2**20, description="Largest JSON body, in bytes.")
-    max_archive_entries: Count = Field(100_000, description="Most entries in an uploaded archive.")
+    max_archive_entries: Count = Field(
+        100_000, description="Most entries in an uploaded archive, and most rows of its labels.csv."
+    )
     max_expanded_bytes: Count = Field(8 * 2**30, description="Most bytes that an archive's entries may expand to.")
     max_expansion_ratio: Count = Field(100, description="Most times its own size that an archive may expand to.")
     max_pixels: Count = Field(64 * 10**6, description="Most pixels of one source image (width × height).")

@@ -94,7 +94,7 @@ SAMPLE_EXAMPLES: Final[dict[str, Example]] = {
         "value": {"model": "digits", "seed": 7, "count": 2, "return": ["latent"]},
     },
     "condition": {
-        "summary": "Points of a model conditioned on numbers",
+        "summary": "A model conditioned on numbers (c_ columns of points, labels.csv of images)",
         "value": {"model": "branches", "seed": 0, "count": 100, "condition": [0.5]},
     },
 }

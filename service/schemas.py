@@ -94,6 +94,18 @@ class Skipped(Answer):
     reason: str
 
 
+class Balance(Answer):
+    """How evenly rows are spread over classes: the sizes of the smallest and the largest, and their ratio."""
+
+    classes: int
+    smallest: int
+    largest: int
+    ratio: float
+    effective_classes: float = Field(
+        description="exp of the entropy of the classes' shares: `classes` if all are equal."
+    )
+
+
 class Report(Answer):
     """What preparation did: files accepted and skipped (the first of them by name), copies, examples of each class."""
 
@@ -104,6 +116,8 @@ class Report(Answer):
     skipped_total: int = 0
     duplicates: int = 0
     per_class: dict[str, int] = {}
+    conditions: list[str] = Field([], description="How the numbers of a condition vector are called, in their order.")
+    balance: Balance | None = Field(None, description="Null where there are no classes.")
     notes: list[str] = []
 
 
@@ -135,7 +149,13 @@ class Dataset(Resource):
         classes=["0", "1", "2"],
         bytes=115008,
         digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        report={"accepted": 1797, "skipped": [], "duplicates": 0, "per_class": {"0": 599, "1": 599, "2": 599}},
+        report={
+            "accepted": 1797,
+            "skipped": [],
+            "duplicates": 0,
+            "per_class": {"0": 599, "1": 599, "2": 599},
+            "balance": {"classes": 3, "smallest": 599, "largest": 599, "ratio": 1.0, "effective_classes": 3.0},
+        },
         job="job_1c2d3e4f5a6b7c8d9e0f1a2b",
         urls={
             "self": "/v1/datasets/ds_5a1b6c7d8e9f0a1b2c3d4e5f",
@@ -153,7 +173,7 @@ class Dataset(Resource):
     count: int | None
     width: int | None
     height: int | None
-    channels: int | None
+    channels: int | None = Field(description="1 grey, 3 RGB; 2 and 4 the same with alpha.")
     dims: int | None = Field(description="Numbers of a point.")
     condition_dims: int = Field(description="Numbers of a condition vector; 0 where there is none.")
     classes: list[str]

@@ -61,10 +61,11 @@ def embedder(conditioning: Conditioning, width: int) -> nn.Module | None:
 
 def standardise_conditions(network: nn.Module, conditions: Tensor) -> None:
     """Tells every vector embedding in `network` the mean and spread of the training conditions (M, size)."""
+    exact = conditions.double()  # in float32 the mean of equal numbers may be another number
     for module in network.modules():
         if isinstance(module, VectorEmbedding):
-            module.mean.copy_(conditions.mean(dim=0))
-            module.std.copy_(conditions.std(dim=0, correction=0).clamp_min(1e-6))
+            module.mean.copy_(exact.mean(dim=0))
+            module.std.copy_(exact.std(dim=0, correction=0).clamp_min(1e-6))
 
 
 class ConditionedInput(nn.Module):

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Upload data and look at it.", no_args_is_help=True)
 
 Named = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset's name or id.")]
-Side = Annotated[int | None, typer.Option(help="Resize to this many pixels; chosen from the data by default.")]
+Side = Annotated[
+    int | None, typer.Option(help="Resize to this many pixels, 8 to 256; chosen from the data by default.")
+]
 
 Waiting = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is prepared.")]
 
@@ -26,7 +28,9 @@ SKIPPED_SHOWN = 10
 @app.command()
 def add(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="A folder of images (class folders or none), a .zip, .npy or .csv.")],
+    path: Annotated[
+        Path, typer.Argument(help="A folder of images (class folders, a labels.csv, or neither), a .zip, .npy or .csv.")
+    ],
     name: Annotated[str | None, typer.Option(help="The dataset's name; by default that of the file or folder.")] = None,
     width: Side = None,
     height: Side = None,
@@ -78,7 +82,7 @@ def show(dataset: "Dataset", as_json: bool) -> None:
     prepared(dataset)
     if not as_json:
         answer(summary(dataset))
-        for line in skipped(dataset):
+        for line in [*skipped(dataset), *notes(dataset)]:
             tell(line)
 
 
@@ -88,8 +92,9 @@ def summary(dataset: "Dataset") -> str:
 
     if dataset.status == "preparing":
         return f"{dataset.name} ({dataset.id}) is being prepared"
-    classes = f", classes: {plain(dataset.classes)}" if dataset.classes else ""
-    return f"{dataset.name} ({dataset.id}): {dataset.count:,} {dataset.kind}, {shape(dataset)}{classes}"
+    known = {"classes": dataset.classes, "conditions": (dataset.report or {}).get("conditions")}
+    labels = "".join(f", {kind}: {plain(names)}" for kind, names in known.items() if names)
+    return f"{dataset.name} ({dataset.id}): {dataset.count:,} {dataset.kind}, {shape(dataset)}{labels}"
 
 
 def skipped(dataset: "Dataset") -> list[str]:
@@ -102,6 +107,13 @@ def skipped(dataset: "Dataset") -> list[str]:
     if len(files) > SKIPPED_SHOWN:
         lines.append(f"left out: {len(files) - SKIPPED_SHOWN} more")
     return lines
+
+
+def notes(dataset: "Dataset") -> list[str]:
+    """What preparation chose or warns of, as lines."""
+    from ganymede.render import plain
+
+    return [f"note: {plain(note)}" for note in (dataset.report or {}).get("notes") or []]
 
 
 @app.command("list")

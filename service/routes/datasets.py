@@ -2,16 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool
-from pydantic import Field
 
 from gan import images, plots
 from gan.errors import Conflict, DatasetMissing, InvalidRequest, UnsupportedMedia
-from gan.spec import DatasetRequest, Name, Words
+from gan.spec import IMAGE_SIDES, DatasetRequest, Name, Side, Words
 from ledger import records
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches
 from service.house import House, Inside
@@ -24,9 +23,6 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 FORM = "multipart/form-data"
 
-Side = Annotated[int, Field(ge=8, le=128)]
-"""Pixels of a dataset's width or height."""
-
 
 class UploadForm(Words):
     """The text fields of an upload. `width` and `height` ask for a resolution of images; left out, the data decides."""
@@ -38,6 +34,13 @@ class UploadForm(Words):
 
 # ---- making ----
 
+UPLOADABLE = (
+    "A zip of images (first folder level = class; or labels.csv at the root: file, then a label or numbers), "
+    "or .npy or .csv points."
+)
+
+SIDE = {"type": "integer", "minimum": IMAGE_SIDES[0], "maximum": IMAGE_SIDES[1], "description": "Of images."}
+
 BODIES: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -48,12 +51,12 @@ BODIES: dict[str, Any] = {
                     "required": ["name", "file"],
                     "properties": {
                         "name": {"type": "string", "description": "A new name."},
-                        "width": {"type": "integer", "minimum": 8, "maximum": 128, "description": "Of images."},
-                        "height": {"type": "integer", "minimum": 8, "maximum": 128, "description": "Of images."},
+                        "width": SIDE,
+                        "height": SIDE,
                         "file": {
                             "type": "string",
                             "format": "binary",
-                            "description": "A zip of images (first folder level = class), or .npy or .csv points.",
+                            "description": UPLOADABLE,
                         },
                     },
                 },
@@ -177,8 +180,8 @@ def delete_dataset(dataset: Named, house: Inside) -> Response:
 PREVIEW_IMAGES = 100
 """Images of a preview, ten a row."""
 
-PREVIEW_SIDE = 48
-"""Smaller images are enlarged towards this many pixels, by whole factors."""
+PREVIEW_SIDES = (48, 128)
+"""Smaller images are enlarged towards this many pixels, by whole factors; larger ones are reduced to so many."""
 
 PREVIEW_POINTS = 5_000
 """Points of a preview."""
@@ -207,8 +210,8 @@ def get_dataset_preview(dataset: Named, house: Inside, if_none_match: IfNoneMatc
 def picture_of_images(folder: Path) -> images.Pixels:
     """(H, W, C): a grid of images spread evenly over the packed ones."""
     pixels = spread(folder / "data.npy", PREVIEW_IMAGES)
-    longer = max(pixels.shape[1:3])
-    return images.grid(images.resize(pixels, longer * max(1, PREVIEW_SIDE // longer)), columns=10)
+    longer, (least, most) = max(pixels.shape[1:3]), PREVIEW_SIDES
+    return images.grid(images.resize(pixels, min(most, longer * max(1, least // longer))), columns=10)
 
 
 def picture_of_points(folder: Path) -> images.Pixels:

@@ -138,7 +138,7 @@ def test_a_small_dataset_bounds_the_batch() -> None:
         (FACES, {"batch_size": 5001}, "batch_size"),
         (FACES.model_copy(update={"count": 1}), {}, "dataset"),
         (DatasetFacts(count=99, shape=ImageShape(channels=3, height=4, width=64)), {}, "dataset"),
-        (DatasetFacts(count=99, shape=ImageShape(channels=3, height=64, width=129)), {}, "dataset"),
+        (DatasetFacts(count=99, shape=ImageShape(channels=3, height=64, width=257)), {}, "dataset"),
     ],
 )
 def test_a_contradiction_names_its_field(facts: DatasetFacts, fields: dict[str, object], param: str) -> None:

@@ -182,6 +182,10 @@ def test_a_resolution_need_not_be_square(tmp_path: Path) -> None:
         ([(4000, 10)], None, None, (64, 8)),
         ([(640, 480)], 128, None, (128, 96)),
         ([(640, 480)], None, 48, (64, 48)),
+        ([(128, 128)] * 3, None, None, (128, 128)),
+        ([(256, 256)] * 3, None, None, (64, 64)),
+        ([(640, 480)], 256, None, (256, 192)),
+        ([(480, 640)], 256, None, (256, 256)),
         ([(640, 480)], 20, 30, (20, 30)),
     ],
 )
@@ -233,15 +237,6 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert np.array_equal(packed.data[0, ..., 0], np.round(deep / 257).astype(np.uint8))
 
 
-def test_transparency_is_laid_on_white_and_told(tmp_path: Path) -> None:
-    image = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
-    image.putpixel((0, 0), (255, 0, 0, 255))
-    packed = pack(tmp_path, {"a.png": encoded(image), "b.png": encoded(picture(1, mode="RGB"))})
-    assert packed.data[0, 0, 0].tolist() == [255, 0, 0]
-    assert packed.data[0, 0, 1].tolist() == [255, 255, 255]
-    assert packed.report["notes"] == ["1 images have transparency: they were laid on white"]
-
-
 def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held to the right: turn it back by 270° counter-clockwise
@@ -286,19 +281,17 @@ def test_broken_tiny_and_duplicate_files_are_skipped_and_named(tmp_path: Path) -
         "empty.png": b"",
         ".DS_Store": b"junk",
         "__MACOSX/._0.png": b"junk",
-        "labels.csv": b"file,label\n0.png,zero\n",
     }
     packed = pack(tmp_path, files)
     assert packed.said.count == 1
     assert packed.report["duplicates"] == 1
-    assert packed.report["skipped_total"] == 6
+    assert packed.report["skipped_total"] == 5
     reasons = packed.reasons
     assert reasons["again.png"] == "duplicate of 0.png"
     assert reasons["tiny.png"] == "too small: 7×30 pixels, the least is 8 a side"
     assert reasons["cut.jpg"].startswith("broken: ")
     assert reasons["flipped.png"].startswith("broken: ")
     assert reasons["empty.png"] == "not a PNG, JPEG or WebP image"
-    assert reasons["labels.csv"] == "labels.csv is not read: classes are taken from folders"
 
 
 def flipped(data: bytes) -> bytes:

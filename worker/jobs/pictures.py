@@ -1,8 +1,8 @@
-"""One source image: measured by its header, decoded to 8-bit grey or RGB, cut and resized.
+"""One source image: measured by its header, decoded to 8-bit grey or RGB, with alpha where it is used, cut and resized.
 
 PNG, JPEG and WebP are read, nothing else, whatever a file's name says. Of an animation the first frame is taken.
-16-bit samples are scaled to 8 bits, palettes and CMYK become RGB, transparency is laid on white, and the orientation
-that a camera noted (EXIF) is applied.
+16-bit samples are scaled to 8 bits, palettes and CMYK become RGB, and the orientation that a camera noted (EXIF) is
+applied. The colour of a pixel that is wholly transparent is nobody's choice, and becomes white.
 """
 
 import lzma
@@ -82,7 +82,7 @@ def measure(file: IO[bytes], bytes: int, limits: Limits) -> Measured:
 
 
 def decode(file: IO[bytes], limits: Limits, size: tuple[int, int]) -> Image.Image:
-    """The whole image, upright, in mode L or RGB. Raises Unreadable.
+    """The whole image, upright, in mode L or RGB; in LA or RGBA if it is transparent somewhere. Raises Unreadable.
 
     A JPEG much larger than twice `size` (width, height) is decoded at a half, a quarter or an eighth of its scale.
     """
@@ -96,12 +96,13 @@ def decode(file: IO[bytes], limits: Limits, size: tuple[int, int]) -> Image.Imag
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> Pixels:
-    """Cut the centre to the aspect of `size` (width, height) and resize: uint8 (H, W, C), C = 1 or 3.
+    """Cut the centre to the aspect of `size` (width, height) and resize: uint8 (H, W, C), C = 1 to 4.
 
-    An image that has that size already is not touched.
+    An image that has that size already is not touched. Colours weigh as much as they are opaque: Pillow resizes LA and
+    RGBA premultiplied.
     """
     if image.size != size:
-        image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+        image = _hidden_white(ImageOps.fit(image, size, Image.Resampling.LANCZOS))
     pixels = np.asarray(image, dtype=np.uint8)
     return pixels.reshape(size[1], size[0], -1)
 
@@ -150,16 +151,22 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """In mode L or RGB."""
+    """In mode L or RGB, or, if it is transparent somewhere, in LA or RGBA."""
     if image.mode.startswith("I"):
         grey = np.asarray(image).astype(np.int64).clip(0, 65535)
         return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+    plain = "L" if image.mode in GREY else "RGB"
     if image.has_transparency_data:
-        return _on_white(image.convert("RGBA"))
-    return image if image.mode in {"L", "RGB"} else image.convert("L" if image.mode in GREY else "RGB")
+        full = "LA" if plain == "L" else "RGBA"
+        image = image if image.mode == full else image.convert(full)
+        if image.getchannel("A").getextrema() != (255, 255):
+            return _hidden_white(image)
+    return image if image.mode == plain else image.convert(plain)
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    paper = Image.new("RGBA", image.size, "white")
-    paper.alpha_composite(image)
-    return paper.convert("RGB")
+def _hidden_white(image: Image.Image) -> Image.Image:
+    """The image, in place, with white under what is wholly transparent; one without alpha as it is."""
+    if image.mode in {"LA", "RGBA"}:
+        hidden = image.getchannel("A").point([255] + [0] * 255)
+        image.paste((*[255] * (len(image.mode) - 1), 0), mask=hidden)
+    return image

@@ -51,4 +51,4 @@ def _contents(
     facts = DatasetFacts(
         count=count, shape=PointShape(dims=table.dims), classes=classes, condition_dims=table.condition_dims
     )
-    return Contents(facts, files, Report().as_json(count, per_class))
+    return Contents(facts, files, Report().as_json(count, per_class, table.conditions))

@@ -5,6 +5,7 @@ Everything is read a piece at a time and must be a finite number; an error names
 """
 
 import csv
+import io
 import math
 import tokenize
 from array import array
@@ -25,7 +26,7 @@ CHUNK = 4096
 """Rows that are held in memory at once."""
 
 LONGEST_LINE = 2**20
-"""Characters of one line of a CSV file."""
+"""Characters of one line of a CSV file, and of one row, which may run over several lines."""
 
 LARGEST = 1e30
 """The largest magnitude that is taken: beyond it, variances and gradients leave float32."""
@@ -60,12 +61,17 @@ class Rows(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table that is about to be read: its dimensions, whether its rows are labelled, and the rows."""
+    """A table about to be read: its dimensions, how its conditions are called, whether its rows are labelled."""
 
     dims: int
-    condition_dims: int
+    conditions: tuple[str, ...]
     labelled: bool
     rows: Iterator[Rows]
+
+    @property
+    def condition_dims(self) -> int:
+        """Numbers of a condition; 0 where there is none."""
+        return len(self.conditions)
 
 
 def is_npy(path: Path) -> bool:
@@ -86,7 +92,7 @@ def read_npy(path: Path, limits: Limits) -> Table:
         raise DatasetUnusable(f"points are a matrix (N, D) of numbers; this array has {found}", param="file")
     _check_dims(matrix.shape[1])
     limits.check("max_points", len(matrix), "rows of points")
-    return Table(matrix.shape[1], 0, False, _matrix_rows(matrix))
+    return Table(matrix.shape[1], (), False, _matrix_rows(matrix))
 
 
 def _check_npy_header(path: Path) -> None:
@@ -119,8 +125,8 @@ def _as_float32(values: Any) -> Matrix:
 
 def read_csv(path: Path, limits: Limits) -> Table:
     """A table with a header in UTF-8. Raises DatasetUnusable; so does iterating over its rows."""
-    with _reading(path) as reader:
-        header = _header(_typed(reader))
+    with path.open("rb") as file, csv_rows(file) as rows:
+        header = read_header(rows)
     columns = _Columns(
         header,
         points=[i for i, name in enumerate(header) if name != "label" and not name.startswith("c_")],
@@ -128,8 +134,8 @@ def read_csv(path: Path, limits: Limits) -> Table:
         label=header.index("label") if "label" in header else None,
     )
     _check_columns(columns)
-    rows = _csv_rows(path, columns, limits)
-    return Table(len(columns.points), len(columns.conditions), columns.label is not None, rows)
+    names = tuple(header[column] for column in columns.conditions)
+    return Table(len(columns.points), names, columns.label is not None, _csv_table(path, columns, limits))
 
 
 class _Columns(NamedTuple):
@@ -139,8 +145,9 @@ class _Columns(NamedTuple):
     label: int | None
 
 
-def _header(rows: Iterator[list[str]]) -> list[str]:
-    header = [name.strip() for name in next(filter(None, rows), [])]
+def read_header(rows: Iterator["Row"]) -> list[str]:
+    """The names of the columns, from the first row. Raises DatasetUnusable where they are none."""
+    header = [name.strip() for name in next(rows, Row(0, [])).cells]
     if not header:
         raise DatasetUnusable("the .csv file is empty: its first line must name the columns", param="file")
     for column, name in enumerate(header):
@@ -168,15 +175,14 @@ def _check_dims(dims: int) -> None:
         raise DatasetUnusable(f"points of {dims:,} numbers, the limit is {MOST_DIMS:,}", param="file")
 
 
-def _csv_rows(path: Path, columns: _Columns, limits: Limits) -> Iterator[Rows]:
-    with _reading(path) as reader:
-        piece, count = _Piece(columns), -1
-        for cells in filter(None, _typed(reader)):
-            count += 1
+def _csv_table(path: Path, columns: _Columns, limits: Limits) -> Iterator[Rows]:
+    with path.open("rb") as file, csv_rows(file) as rows:
+        piece = _Piece(columns)
+        for count, row in enumerate(rows):
             if count == 0:
                 continue  # the header
             limits.check("max_points", count, "rows of points")
-            piece.add(reader.line_num, cells)
+            piece.add(row)
             if len(piece) == CHUNK:
                 yield piece.rows()
                 piece = _Piece(columns)
@@ -196,17 +202,14 @@ class _Piece:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, line: int, cells: list[str]) -> None:
+    def add(self, row: "Row") -> None:
         """Raises DatasetUnusable naming line and column."""
-        wanted = len(self._columns.header)
-        if len(cells) != wanted:
-            raise DatasetUnusable(
-                f"line {line} has {len(cells)} cells, the header names {wanted} columns", param="file"
-            )
-        self._points.extend(self._numbers(line, cells, self._columns.points))
-        self._conditions.extend(self._numbers(line, cells, self._columns.conditions))
+        header = self._columns.header
+        check_cells(row, header)
+        self._points.extend(number_at(row, column, header) for column in self._columns.points)
+        self._conditions.extend(number_at(row, column, header) for column in self._columns.conditions)
         if self._columns.label is not None:
-            self._labels.append(self._label(line, cells[self._columns.label].strip()))
+            self._labels.append(label_at(row, self._columns.label))
         self._count += 1
 
     def rows(self) -> Rows:
@@ -214,23 +217,88 @@ class _Piece:
         points, conditions = (_as_float32(np.frombuffer(a)) for a in (self._points, self._conditions))
         return Rows(points.reshape(self._count, -1), conditions.reshape(self._count, -1), self._labels)
 
-    def _label(self, line: int, label: str) -> str:
-        if not 1 <= len(label) <= LONGEST_LABEL:
-            raise DatasetUnusable(
-                f"line {line}, column 'label': {len(label)} characters, not 1 to {LONGEST_LABEL}", param="file"
-            )
-        return label
 
-    def _numbers(self, line: int, cells: list[str], wanted: list[int]) -> Iterator[float]:
-        for column in wanted:
-            value = _finite(cells[column])
-            if value is None:
-                name = self._columns.header[column]
-                raise DatasetUnusable(
-                    f"line {line}, column {name!r}: {cells[column][:40]!r} is not a number up to ±{LARGEST:g}",
-                    param="file",
-                )
-            yield value
+# ---- rows and cells of CSV files ----
+
+
+class Row(NamedTuple):
+    """A row: the number of its last line, counted from 1, and its cells."""
+
+    line: int
+    cells: list[str]
+
+
+@contextmanager
+def csv_rows(file: IO[bytes]) -> Iterator[Iterator[Row]]:
+    """The rows of a CSV file in UTF-8; empty lines are passed over. Going on raises DatasetUnusable if it is none."""
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        yield _rows(_Lines(text))
+    finally:
+        text.detach()  # the file is the caller's to close
+
+
+def _rows(lines: "_Lines") -> Iterator[Row]:
+    reader = csv.reader(lines, strict=True)
+    try:
+        for cells in reader:
+            lines.taken = 0
+            if cells:
+                yield Row(reader.line_num, cells)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DatasetUnusable(f"this is not a readable .csv file: {error}", param="file") from error
+
+
+class _Lines:
+    """The lines of a file, for a reader that says when a row is whole (`taken = 0`).
+
+    A row is bounded: without line ends, or with quotes that never close, a file would otherwise be read whole.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self.taken = 0
+        self._file = file
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        self.taken += len(line)
+        if self.taken >= LONGEST_LINE:
+            raise csv.Error(f"a line is longer than {LONGEST_LINE:,} characters")
+        return line
+
+
+def check_cells(row: Row, header: list[str]) -> None:
+    """Raises DatasetUnusable where a row has not a cell for each column."""
+    if len(row.cells) != len(header):
+        raise DatasetUnusable(
+            f"line {row.line} has {len(row.cells)} cells, the header names {len(header)} columns", param="file"
+        )
+
+
+def label_at(row: Row, column: int) -> str:
+    """The class in a cell. Raises DatasetUnusable where it is empty or too long."""
+    label = row.cells[column].strip()
+    if not 1 <= len(label) <= LONGEST_LABEL:
+        raise DatasetUnusable(
+            f"line {row.line}, column 'label': {len(label)} characters, not 1 to {LONGEST_LABEL}", param="file"
+        )
+    return label
+
+
+def number_at(row: Row, column: int, header: list[str]) -> float:
+    """The number in a cell. Raises DatasetUnusable naming line and column where there is none, or none to train on."""
+    value = _finite(row.cells[column])
+    if value is None:
+        found = row.cells[column][:40]
+        raise DatasetUnusable(
+            f"line {row.line}, column {header[column]!r}: {found!r} is not a number up to ±{LARGEST:g}", param="file"
+        )
+    return value
 
 
 def _finite(cell: str) -> float | None:
@@ -243,25 +311,3 @@ def _finite(cell: str) -> float | None:
 
 def _is_number(cell: str) -> bool:
     return _finite(cell) is not None
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[Any]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        yield csv.reader(_lines(file), strict=True)
-
-
-def _lines(file: IO[str]) -> Iterator[str]:
-    """Lines of bounded length: a file without line ends would otherwise be read whole."""
-    while line := file.readline(LONGEST_LINE):
-        if len(line) == LONGEST_LINE:
-            raise csv.Error(f"a line is longer than {LONGEST_LINE:,} characters")
-        yield line
-
-
-def _typed(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """What the reader raises over unreadable text, as DatasetUnusable."""
-    try:
-        yield from rows
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DatasetUnusable(f"the upload is not a readable .csv file: {error}", param="file") from error

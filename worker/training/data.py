@@ -73,6 +73,7 @@ class TrainingData:
         labels = packed.labels if spec.conditional else None
         self._labels = None if labels is None else torch.from_numpy(np.asarray(labels)).to(device)
         self.mean, self.std = self._statistics(packed.data)
+        self._kept = self._keep_conditions()
 
     def _hold(self, data: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor | NDArray[np.uint8] | NDArray[np.float32]:
         return torch.from_numpy(np.array(data)).to(self.device) if data.nbytes <= FITS else data
@@ -115,8 +116,22 @@ class TrainingData:
         return tuple(torch.bincount(kept, minlength=self.classes).tolist())
 
     def kept_conditions(self) -> Tensor | None:
-        """Up to `MOST_KEPT_CONDITIONS` training condition vectors (M, K), evenly spread over the rows; None without."""
+        """Up to `MOST_KEPT_CONDITIONS` training condition vectors (M, K), evenly spread over the rows; None without.
+
+        For each number that is the same in all of these and yet not in all of the data (a rare attribute), there is one
+        row more: its spread must not look like none, and a request for it not like nonsense.
+        """
+        return self._kept
+
+    def _keep_conditions(self) -> Tensor | None:
         if self._labels is None or self.classes:
             return None
-        step = -(-len(self.train_rows) // MOST_KEPT_CONDITIONS)
-        return self._labels[torch.from_numpy(self.train_rows[::step].copy()).to(self.device)].float()
+        rows = torch.from_numpy(self.train_rows).to(self.device)
+        step = -(-len(rows) // MOST_KEPT_CONDITIONS)
+        kept = self._labels[rows[::step]].float()
+        if step == 1:
+            return kept
+        still = (kept == kept[0]).all(dim=0)
+        furthest = (self._labels[:, still][rows].float() - kept[0, still]).abs().max(dim=0)
+        rare = np.unique(furthest.indices[furthest.values > 0].cpu().numpy())
+        return torch.cat([kept, self._labels[rows[torch.from_numpy(rare).to(self.device)]].float()])

@@ -14,19 +14,19 @@ from worker.training.players import Players
 GRID_SIDE = 8
 MOST_CLASS_ROWS = 10
 POINTS = 2000
-TILE = 32
-"""Pixels that the longer side of a small picture is enlarged to, at least."""
+TILE = (32, 128)
+"""Pixels that the longer side of a small picture is enlarged to, at least, and that of a large one reduced to."""
 
 
 class Preview:
-    """Fixed seeds 0, 1, 2 …: a row a class (the first ten) with the same latents in each, else a square."""
+    """Fixed seeds 0, 1, 2 …: a row a class (the first ten) or a condition, the same latents in each; else a square."""
 
     def __init__(self, data: TrainingData, spec: TrainingSpec) -> None:
         self.data, self.spec = data, spec
         kind = spec.network.conditioning.kind
         rows = min(spec.network.conditioning.size, MOST_CLASS_ROWS) if kind == "class" else GRID_SIDE
         self.count = rows * GRID_SIDE if data.images else POINTS
-        self.seeds = [i % GRID_SIDE if kind == "class" and data.images else i for i in range(self.count)]
+        self.seeds = [i % GRID_SIDE if kind != "none" and data.images else i for i in range(self.count)]
         self.labels = np.array(self._labels() if kind == "class" else [])
         self.conditions = self._conditions()
 
@@ -42,7 +42,8 @@ class Preview:
             classes = self.spec.network.conditioning.size
             return torch.nn.functional.one_hot(torch.from_numpy(self.labels), classes).float()
         kept = self.data.kept_conditions()
-        return None if kept is None else kept.cpu()[[draw_condition(seed, len(kept)) for seed in self.seeds]]
+        drawn_by = [index // GRID_SIDE if self.data.images else index for index in range(self.count)]
+        return None if kept is None else kept.cpu()[[draw_condition(seed, len(kept)) for seed in drawn_by]]
 
     @torch.no_grad()
     def draw(self, players: Players) -> bytes:
@@ -50,7 +51,9 @@ class Preview:
         net, device = self.spec.network, self.data.device
         z = torch.from_numpy(latents(self.seeds, net.latent_dim, net.latent_distribution)).to(device)
         c = None if self.conditions is None else self.conditions.to(device)
-        made = players.average(z, c)
+        part = self.spec.batch_size  # as much as the device is known to bear
+        parts = [slice(start, start + part) for start in range(0, self.count, part)]
+        made = torch.cat([players.average(z[rows], None if c is None else c[rows]) for rows in parts])
         if not made.isfinite().all():
             raise Diverged("the generator makes NaN or infinite values", param="learning_rate")
         picture = self._grid(made.cpu().numpy()) if self.data.images else self._cloud(made)
@@ -58,8 +61,8 @@ class Preview:
 
     def _grid(self, made: NDArray[np.float32]) -> NDArray[np.uint8]:
         pixels = images.to_uint8(made)
-        longer = max(pixels.shape[1:3])
-        return images.grid(images.resize(pixels, max(TILE, longer)), columns=GRID_SIDE)
+        longer, (least, most) = max(pixels.shape[1:3]), TILE
+        return images.grid(images.resize(pixels, min(most, max(least, longer))), columns=GRID_SIDE)
 
     def _cloud(self, made: torch.Tensor) -> NDArray[np.uint8]:
         points = (made * self.data.std + self.data.mean).cpu().numpy()
