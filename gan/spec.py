@@ -62,7 +62,7 @@ Label = Annotated[str | int, Field(union_mode="left_to_right")]
 Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
 Lipschitz = Literal["none", "weight_clipping", "gradient_penalty", "spectral_norm"]
 RecipeName = Literal["minimax", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "r3gan"]
-Architecture = Literal["mlp", "dcgan", "r3"]
+Architecture = Literal["mlp", "dcgan", "resnet", "r3"]
 LatentDistribution = Literal["normal", "uniform"]
 Optimizer = Literal["adam", "rmsprop"]
 Positive = Annotated[float, Field(gt=0)]
@@ -147,8 +147,8 @@ class NetworkRequest(Request):
 class NetworkSpec(Words):
     """A generator and its discriminator, fully described: the same spec always builds the same networks.
 
-    `width` is the architecture's base channel count (dcgan: ngf = ndf; r3: channels of the finest stage;
-    mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
+    `width` is the architecture's base channel count (dcgan: ngf = ndf; resnet, r3: channels of the finest
+    stage; mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
     """
 
     architecture: Architecture

@@ -43,7 +43,7 @@ OVERRIDES: Final[dict[str, Override]] = {
     "conditional": Override(bool, "Learn the classes or conditions.", ("--conditional/--unconditional",)),
     "shared_batch": Override(bool, "Both players see the same latents.", ("--shared-batch/--fresh-batch",)),
     "holdout": Override(float, "Share of the data kept out of training, for estimates."),
-    "network.architecture": Override(str, "mlp, dcgan or r3.", ("--architecture",)),
+    "network.architecture": Override(str, "mlp, dcgan, resnet or r3.", ("--architecture",)),
     "network.width": Override(int, "Base channels or units.", ("--width",)),
     "network.latent_dim": Override(int, "Numbers in z.", ("--latent-dim",)),
     "network.latent_distribution": Override(str, "normal or uniform.", ("--latent-distribution",)),
