@@ -39,7 +39,7 @@ OVERRIDES: Final[dict[str, Override]] = {
     "learning_rate": Override(float, "Step size at the start."),
     "betas": Override(tuple[float, float], "Adam's two decay rates."),
     "ema_halflife": Override(float, "Half-life of the averaged generator, in images."),
-    "augment": Override(str, "none."),
+    "augment": Override(str, "auto, none, diffaugment or ada."),
     "conditional": Override(bool, "Learn the classes or conditions.", ("--conditional/--unconditional",)),
     "shared_batch": Override(bool, "Both players see the same latents.", ("--shared-batch/--fresh-batch",)),
     "holdout": Override(float, "Share of the data kept out of training, for estimates."),

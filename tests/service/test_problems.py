@@ -133,7 +133,7 @@ def train(**more: Any) -> dict[str, Any]:
         (train(metadata={"a/b~c": 3}), "metadata.a/b~c", "/metadata/a~1b~0c"),
         (train(metadata={str(number): "" for number in range(17)}), "metadata", "/metadata"),
         (train(priority="high"), "priority", "/priority"),
-        (train(augment="ada"), "augment", "/augment"),
+        (train(augment="flip"), "augment", "/augment"),
         ({"type": "train", "dataset": "digits"}, "model", "/model"),
     ],
 )
