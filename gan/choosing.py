@@ -4,12 +4,14 @@
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, TypeVar
 
 from gan.errors import InvalidRequest
 from gan.recipes import RECIPES, Recipe
 from gan.spec import (
     IMAGE_SIDES,
+    Augment,
     Conditioning,
     DatasetFacts,
     ImageShape,
@@ -69,9 +71,31 @@ WIDTHS: dict[tuple[str, bool], tuple[int, str]] = {
     ("mlp", True): (256, "three layers of 256 units"),
     ("dcgan", False): (32, "half the published width: a quarter of the work, for a CPU"),
     ("dcgan", True): (64, "the published width"),
+    ("resnet", False): (16, "a quarter of the published width, for a CPU: at 64 pixels a third of the work of 32"),
+    ("resnet", True): (64, "the published width of 48 and 128 pixels"),
     ("r3", False): (24, "a width that a CPU bears"),
     ("r3", True): (64, "a width that a GPU bears"),
 }
+
+
+@dataclass(frozen=True)
+class Augmenting:
+    """What `auto` is for images up to `side` pixels in datasets up to `count` of them."""
+
+    side: float
+    count: float
+    augment: Augment
+    reason: str
+
+
+AUGMENTED: tuple[Augment, ...] = ("diffaugment", "ada")
+# side, count, what, reason: the first row that holds (docs/learning.md has the measurements)
+AUGMENTING = (
+    Augmenting(16, inf, "none", "images up to 16 pixels: not augmented"),
+    Augmenting(inf, 10_000, "diffaugment", "up to 10,000 images, which a discriminator learns by heart"),
+    Augmenting(inf, 70_000, "ada", "10,000 to 70,000 images: as much as the discriminator overfits"),
+    Augmenting(inf, inf, "none", "more than 70,000 images are learned better as they are"),
+)
 
 
 class Choosing:
@@ -136,7 +160,7 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
         betas=betas,
         schedules=_schedules(recipe, starts, regime),
         ema_halflife=_ema_halflife(request, recipe, regime, choosing),
-        augment=choosing.pick("augment", request.augment, "none", "no augmentation"),
+        augment=_augment(request, facts, choosing),
         conditional=conditioning.kind != "none",
         shared_batch=choosing.pick("shared_batch", request.shared_batch, recipe.shared_batch, published),
         holdout=_holdout(request, facts, choosing),
@@ -186,6 +210,11 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
             points and architecture not in (None, "mlp"),
             "network.architecture",
             f"{architecture} makes images; points use mlp",
+        ),
+        (
+            points and request.augment in AUGMENTED,
+            "augment",
+            f"{request.augment} is made of transforms of images; points have none: leave augment out",
         ),
         (
             request.conditional is True and not facts.classes and not facts.condition_dims,
@@ -291,6 +320,15 @@ def _network(
         batch_norm=architecture == "dcgan" and lipschitz in ("none", "weight_clipping") and not penalised,
         spectral_norm=lipschitz == "spectral_norm",
     )
+
+
+def _augment(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> Augment:
+    asked = None if request.augment == "auto" else request.augment
+    if isinstance(facts.shape, PointShape):
+        return choosing.pick("augment", asked, "none", "points have no augmentation")
+    side = max(facts.shape.height, facts.shape.width)
+    rule = next(rule for rule in AUGMENTING if side <= rule.side and facts.count <= rule.count)
+    return choosing.pick("augment", asked, rule.augment, rule.reason)
 
 
 def _holdout(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> float:

@@ -73,7 +73,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         learning_rate=5e-5,
         about="The critic estimates the Wasserstein distance; clipped weights keep it Lipschitz, crudely.",
     ),
-    # Gulrajani 2017, algorithm 1: λ 10, n_critic 5, Adam 1e-4 (0, 0.9).
+    # Gulrajani 2017, algorithm 1: λ 10, n_critic 5, Adam 1e-4 (0, 0.9); residual networks, z 128.
     "wgan-gp": Recipe(
         loss="wasserstein",
         lipschitz="gradient_penalty",
@@ -81,9 +81,10 @@ RECIPES: dict[RecipeName, Recipe] = {
         learning_rate=1e-4,
         betas=(0.0, 0.9),
         latent_dim=128,
+        image_architecture="resnet",
         about="The Wasserstein distance with gradients held at norm 1 between real and generated samples.",
     ),
-    # Miyato 2018, sec. 4: hinge loss, setting Adam 2e-4 (0, 0.9), n_dis 5, linear decay, z 128.
+    # Miyato 2018, sec. 4: hinge loss, setting Adam 2e-4 (0, 0.9), n_dis 5, linear decay; residual networks, z 128.
     "sngan": Recipe(
         loss="hinge",
         lipschitz="spectral_norm",
@@ -91,6 +92,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         betas=(0.0, 0.9),
         fades={"learning_rate": Fade("linear", ratio=0.0)},
         latent_dim=128,
+        image_architecture="resnet",
         about="Every weight divided by its largest singular value; hinge loss.",
     ),
     # Huang 2024 (R3GAN), table of settings: lr 2e-4 → 5e-5, β1 0, β2 0.9 → 0.99, γ to a tenth, all cosine; z 64.

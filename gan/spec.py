@@ -89,7 +89,8 @@ Label = Annotated[str | int, Field(union_mode="left_to_right")]
 Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
 Lipschitz = Literal["none", "weight_clipping", "gradient_penalty", "spectral_norm"]
 RecipeName = Literal["minimax", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "r3gan"]
-Architecture = Literal["mlp", "dcgan", "r3"]
+Architecture = Literal["mlp", "dcgan", "resnet", "r3"]
+Augment = Literal["none", "diffaugment", "ada"]
 LatentDistribution = Literal["normal", "uniform"]
 Optimizer = Literal["adam", "rmsprop"]
 Positive = Annotated[float, Field(gt=0)]
@@ -187,8 +188,8 @@ class NetworkRequest(Request):
 class NetworkSpec(Words):
     """A generator and its discriminator, fully described: the same spec always builds the same networks.
 
-    `width` is the architecture's base channel count (dcgan: ngf = ndf; r3: channels of the finest stage;
-    mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
+    `width` is the architecture's base channel count (dcgan: ngf = ndf; resnet, r3: channels of the finest
+    stage; mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
     """
 
     architecture: Architecture
@@ -205,7 +206,11 @@ class NetworkSpec(Words):
 
 
 class TrainRequest(Request):
-    """Body of `POST /v1/jobs` with `type: train`. What is left out is chosen."""
+    """Body of `POST /v1/jobs` with `type: train`. What is left out is chosen.
+
+    `augment`: `diffaugment` transforms all that the discriminator sees, `ada` as often as it overfits; `auto`, as if
+    it were left out, goes by the number and size of the images. Points have `none`.
+    """
 
     type: Literal["train"]
     dataset: Reference
@@ -226,7 +231,7 @@ class TrainRequest(Request):
     learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
     betas: Annotated[tuple[Beta, Beta], Field(strict=False)] | None = None
     ema_halflife: NonNegative | None = None
-    augment: Literal["none"] | None = None
+    augment: Augment | Literal["auto"] | None = None
     conditional: bool | None = None
     shared_batch: bool | None = None
     holdout: Annotated[float, Field(ge=0, le=0.5)] | None = None
@@ -280,7 +285,7 @@ class TrainingSpec(Words):
     betas: tuple[float, float]
     schedules: dict[Literal["learning_rate", "beta2", "r1", "r2"], Schedule]
     ema_halflife: float
-    augment: Literal["none"]
+    augment: Augment
     conditional: bool
     shared_batch: bool
     holdout: float

@@ -6,9 +6,11 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan.networks.conditioning import ProjectionHead
 from gan.networks.dcgan import DcganDiscriminator, DcganGenerator
 from gan.networks.mlp import MlpDiscriminator, MlpGenerator
 from gan.networks.r3 import R3Discriminator, R3Generator
+from gan.networks.resnet import ResnetDiscriminator, ResnetGenerator
 from gan.spec import NetworkSpec
 
 
@@ -22,6 +24,7 @@ class Networks(NamedTuple):
 ARCHITECTURES: dict[str, Networks] = {
     "mlp": Networks(MlpGenerator, MlpDiscriminator),
     "dcgan": Networks(DcganGenerator, DcganDiscriminator),
+    "resnet": Networks(ResnetGenerator, ResnetDiscriminator),
     "r3": Networks(R3Generator, R3Discriminator),
 }
 
@@ -47,12 +50,17 @@ def build_discriminator(spec: NetworkSpec, seed: int = 0) -> nn.Module:
 
 
 def normalise_spectrally(network: nn.Module) -> None:
-    """Divides every weight matrix by its largest singular value, one power iteration a forward (Miyato 2018)."""
+    """Divides every weight matrix by its largest singular value, one power iteration a forward (Miyato 2018).
+
+    A projection's embedding is such a matrix too, and is added as it is (Miyato & Koyama 2018, eq. 3).
+    """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             if not module.weight.any():  # a zero matrix has no largest singular value to divide by
                 nn.init.normal_(module.weight, 0.0, module.weight[0].numel() ** -0.5)
             spectral_norm(module, n_power_iterations=1)
+        if isinstance(module, ProjectionHead):
+            module.scale = 1.0  # beside a linear layer of norm one, a smaller one would leave the class unheard
 
 
 def parameter_count(network: nn.Module) -> int:

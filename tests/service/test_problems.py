@@ -137,7 +137,7 @@ def train(**more: Any) -> dict[str, Any]:
         (train(metadata={"k" * 65: ""}), "metadata", "/metadata"),
         (train(metadata={letter * 900_000: "" for letter in "abcdefghijklmnop"}), "metadata", "/metadata"),
         (train(priority="high"), "priority", "/priority"),
-        (train(augment="ada"), "augment", "/augment"),
+        (train(augment="flip"), "augment", "/augment"),
         ({"type": "train", "dataset": "digits"}, "model", "/model"),
     ],
 )

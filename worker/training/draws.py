@@ -23,6 +23,8 @@ class Stream(IntEnum):
     ESTIMATE = 7
     WEIGHTS_GENERATOR = 8
     WEIGHTS_DISCRIMINATOR = 9
+    CRITIC_AUGMENT = 10
+    GENERATOR_AUGMENT = 11
 
 
 def numbers(seed: int, stream: Stream, step: int) -> np.random.Generator:

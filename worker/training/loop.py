@@ -3,18 +3,31 @@
 import time
 from collections.abc import Callable
 from math import isfinite
+from typing import NamedTuple
 
 import torch
 
 from gan.errors import Diverged
 from gan.spec import TrainingSpec
 from worker.training import schedules
+from worker.training.augment import Augmentation, augmentation, draw, unchanged
 from worker.training.data import TrainingData
 from worker.training.diagnosis import Diagnosis, Report, gradient_norm
 from worker.training.draws import Deck, Stream, latents, numbers
 from worker.training.players import figures, update_average
 from worker.training.state import TrainingState, state_tensors
 from worker.training.step import Batch, discriminator_step, generator_step
+
+
+class Streams(NamedTuple):
+    """Which random numbers a player's batches are made of."""
+
+    latents: Stream
+    augment: Stream
+
+
+CRITIC = Streams(Stream.CRITIC_LATENTS, Stream.CRITIC_AUGMENT)
+GENERATOR = Streams(Stream.GENERATOR_LATENTS, Stream.GENERATOR_AUGMENT)
 
 
 class Trainer:
@@ -57,6 +70,7 @@ class Trainer:
         players, counters = self.state.players, self.state.counters
         batch = self._critic_batch(counters.critic_steps)
         scalars = discriminator_step(players, batch, self.spec, figures(self.spec, self.spent))
+        self.state.strength.follow(scalars.pop("sign_real"), counters.critic_steps, self.spec.batch_size)
         self.state.meters.add(scalars | {"gradient_norm_discriminator": gradient_norm(players.discriminator)})
         counters.critic_steps += 1
         counters.since_generator += 1
@@ -67,7 +81,7 @@ class Trainer:
         if self.spec.shared_batch:
             batch = self._critic_batch(counters.critic_steps - 1)
         else:
-            batch = self._batch(self.generator_deck, Stream.GENERATOR_LATENTS, counters.generator_steps)
+            batch = self._batch(self.generator_deck, GENERATOR, counters.generator_steps)
         scalars = generator_step(players, batch, self.spec, figures(self.spec, self.spent))
         self.state.meters.add(scalars | {"gradient_norm_generator": gradient_norm(players.generator)})
         a_round = counters.since_generator * self.spec.batch_size
@@ -77,15 +91,22 @@ class Trainer:
         counters.since_generator = 0
 
     def _critic_batch(self, step: int) -> Batch:
-        return self._batch(self.critic_deck, Stream.CRITIC_LATENTS, step)
+        return self._batch(self.critic_deck, CRITIC, step)
 
-    def _batch(self, deck: Deck, stream: Stream, step: int) -> Batch:
+    def _batch(self, deck: Deck, streams: Streams, step: int) -> Batch:
         spec, device = self.spec, self.data.device
         x, c = self.data.batch(deck.hand(step, spec.batch_size))
-        rng = numbers(spec.seed, stream, step)
+        rng = numbers(spec.seed, streams.latents, step)
         z = latents(rng, spec.batch_size, spec.network.latent_dim, spec.network.latent_distribution)
         alpha = torch.from_numpy(rng.random(spec.batch_size, dtype="float32"))
-        return Batch(x, c, z.to(device, non_blocking=True), alpha.to(device, non_blocking=True))
+        T = self._augmentation(streams.augment, step)
+        return Batch(x, c, z.to(device, non_blocking=True), alpha.to(device, non_blocking=True), T)
+
+    def _augmentation(self, stream: Stream, step: int) -> Augmentation:
+        if self.spec.augment == "none":
+            return unchanged
+        u = draw(numbers(self.spec.seed, stream, step), self.spec.batch_size)
+        return augmentation(u.to(self.data.device, non_blocking=True), self.state.strength.probability)
 
     def _tick(self) -> None:
         now = time.perf_counter()
@@ -111,7 +132,13 @@ class Trainer:
         state.meters.clear()
         state.counters.reports = number
         now = figures(self.spec, self.spent)
-        return {**means, **found, "learning_rate": now.learning_rate}
+        return {**means, **found, "learning_rate": now.learning_rate, **self._strength()}
+
+    def _strength(self) -> Report:
+        """The probability of an augmentation, where there is any."""
+        if self.spec.augment == "none":
+            return {}
+        return {"augment_probability": self.state.strength.probability.item()}
 
 
 def all_finite(state: TrainingState) -> bool:

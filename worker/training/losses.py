@@ -7,6 +7,7 @@ the mean over the batch. sp is softplus, sp(a) = log(1 + eᵃ). A loss is one ro
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
@@ -16,11 +17,15 @@ LogitLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 class AdversarialLoss(NamedTuple):
-    """A pair of functions (r, f) → scalar. `pairs` says whether the generator's depends on r as well."""
+    """A pair of functions (r, f) → scalar. `pairs` says whether the generator's depends on r as well.
+
+    `undecided` gives the logit, from f (N,), above which D takes what it sees for real.
+    """
 
     discriminator: LogitLoss
     generator: LogitLoss
     pairs: bool = False
+    undecided: Callable[[Tensor], Tensor] = torch.zeros_like
 
 
 def cross_entropy_discriminator(r: Tensor, f: Tensor) -> Tensor:
@@ -127,11 +132,23 @@ def relativistic_generator(r: Tensor, f: Tensor) -> Tensor:
     return softplus(r.detach() - f).mean()
 
 
+def halfway(f: Tensor) -> Tensor:
+    """½, between the targets of real and generated (Mao 2017): (N,) → (N,)."""
+    return torch.full_like(f, 0.5)
+
+
+def level_of_generated(f: Tensor) -> Tensor:
+    """mean f, for losses that know differences of logits only, so that all logits have a free offset: (N,) → ()."""
+    return f.mean()
+
+
 LOSSES: dict[Loss, AdversarialLoss] = {
     "minimax": AdversarialLoss(cross_entropy_discriminator, minimax_generator),
     "non_saturating": AdversarialLoss(cross_entropy_discriminator, non_saturating_generator),
-    "least_squares": AdversarialLoss(least_squares_discriminator, least_squares_generator),
-    "wasserstein": AdversarialLoss(wasserstein_discriminator, negative_logit_generator),
+    "least_squares": AdversarialLoss(least_squares_discriminator, least_squares_generator, undecided=halfway),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator, negative_logit_generator, undecided=level_of_generated),
     "hinge": AdversarialLoss(hinge_discriminator, negative_logit_generator),
-    "relativistic": AdversarialLoss(relativistic_discriminator, relativistic_generator, pairs=True),
+    "relativistic": AdversarialLoss(
+        relativistic_discriminator, relativistic_generator, pairs=True, undecided=level_of_generated
+    ),
 }

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from gan.checkpoint import Written, part, read_tensors, write_tensors
 from gan.errors import CheckpointCorrupt
 from gan.spec import TrainingSpec, Words
+from worker.training.augment import Strength
 from worker.training.meters import Meters
 from worker.training.players import Players, new_players
 
@@ -36,16 +37,22 @@ class Counters(BaseModel):
 
 @dataclass
 class TrainingState:
-    """The players, how far they are, and the means that the next report will show."""
+    """The players, how strongly data are augmented, how far all is, and the means that the next report will show."""
 
     players: Players
+    strength: Strength
     counters: Counters = field(default_factory=Counters)
     meters: Meters = field(default_factory=Meters)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Networks, by their name in the file."""
+        """Networks, and the augmentation's strength where it moves, by their name in the file."""
         p = self.players
-        return {"generator": p.generator, "discriminator": p.discriminator, "average": p.average}
+        return {
+            "generator": p.generator,
+            "discriminator": p.discriminator,
+            "average": p.average,
+            "augment": self.strength,
+        }
 
     def optimizers(self) -> dict[str, tuple[Optimizer, nn.Module]]:
         """Optimisers and the network each moves, by their name in the file."""
@@ -69,7 +76,7 @@ class StateHeader(Words):
 
 def new_state(spec: TrainingSpec, device: torch.device) -> TrainingState:
     """The state before the first step."""
-    return TrainingState(new_players(spec, device))
+    return TrainingState(new_players(spec, device), Strength(spec.augment).to(device))
 
 
 def state_tensors(state: TrainingState) -> dict[str, Tensor]:

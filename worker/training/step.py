@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.parametrize import cached
 
 from gan.spec import TrainingSpec
+from worker.training.augment import Augmentation, unchanged
 from worker.training.losses import LOSSES
 from worker.training.penalties import BEFORE_CRITIC_STEP, one_centred, zero_centred
 from worker.training.players import Figures, Players, tune
@@ -20,34 +21,41 @@ from worker.training.players import Figures, Players, tune
 class Batch:
     """x: data (N, …). c: its conditions (N, size) or None, given to the generated half too. z: latents (N, latent_dim).
 
-    `alpha`: (N,) in [0, 1], where on the line between real and generated the gradient penalty looks.
+    `alpha`: (N,) in [0, 1], where on the line between real and generated the gradient penalty looks. `augmented`: T,
+    what D sees of images; one and the same for real and generated.
     """
 
     x: Tensor
     c: Tensor | None
     z: Tensor
     alpha: Tensor
+    augmented: Augmentation = unchanged
 
 
 @cached()
 def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
-    """One update of D against the present G. Returns detached scalars: loss, penalty, E r, E f."""
-    D, G = players.discriminator, players.generator
+    """One update of D against the present G. Returns detached scalars: loss, penalty, E r, E f, E sign r.
+
+    Penalties differentiate D(T(x)) by x, the images before augmentation.
+    """
+    D, G, T, loss_of = players.discriminator, players.generator, batch.augmented, LOSSES[spec.loss]
     BEFORE_CRITIC_STEP[spec.lipschitz](D, spec)
     D.requires_grad_(True)
     with torch.no_grad():
         fake = G(batch.z, batch.c)
     real = batch.x.detach().requires_grad_(now.r1 > 0)
     fake.requires_grad_(now.r2 > 0)
-    r, f = D(real, batch.c), D(fake, batch.c)
-    loss = LOSSES[spec.loss].discriminator(r, f)
+    r, f = D(T(real), batch.c), D(T(fake), batch.c)
+    loss = loss_of.discriminator(r, f)
     penalty = torch.zeros((), device=loss.device)
     if now.r1 > 0:
         penalty = penalty + now.r1 * zero_centred(r, real)
     if now.r2 > 0:
         penalty = penalty + now.r2 * zero_centred(f, fake)
     if spec.lipschitz == "gradient_penalty":
-        penalty = penalty + spec.gradient_penalty * one_centred(D, real, fake, batch.c, batch.alpha)
+        penalty = penalty + spec.gradient_penalty * one_centred(
+            lambda x, c: D(T(x), c), real, fake, batch.c, batch.alpha
+        )
     tune(players.discriminator_optimizer, now)
     players.discriminator_optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss + penalty)
@@ -57,17 +65,18 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
         "penalty": penalty.detach(),
         "logit_real": r.detach().mean(),
         "logit_fake": f.detach().mean(),
+        "sign_real": (r - loss_of.undecided(f)).detach().sign().mean(),
     }
 
 
 @cached()
 def generator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
     """One update of G against the present D. Returns its loss, detached."""
-    D, G, loss_of = players.discriminator, players.generator, LOSSES[spec.loss]
+    D, G, T, loss_of = players.discriminator, players.generator, batch.augmented, LOSSES[spec.loss]
     D.requires_grad_(False)
-    f = D(G(batch.z, batch.c), batch.c)
+    f = D(T(G(batch.z, batch.c)), batch.c)
     with torch.no_grad():
-        r = D(batch.x, batch.c) if loss_of.pairs else f
+        r = D(T(batch.x), batch.c) if loss_of.pairs else f
     loss = loss_of.generator(r, f)
     tune(players.generator_optimizer, now)
     players.generator_optimizer.zero_grad(set_to_none=True)
