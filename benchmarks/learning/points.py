@@ -1,6 +1,6 @@
 """How well the recipes learn a grid of 25 and a ring of 8 Gaussians, asked for through the public API.
 
-    python benchmarks/learning/points.py --recipes r3gan,dcgan --seeds 0,1,2 --out table.md
+    python -m benchmarks.learning.points --recipes r3gan,dcgan --seeds 0,1,2 --out table.md
 
 Nothing is in a request but dataset, model name, recipe and seed, and what `--set field=value` adds. Of 2,500 samples,
 one is of high quality within three standard deviations of its nearest mode, and a mode counts when such a sample falls

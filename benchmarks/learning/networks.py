@@ -1,6 +1,6 @@
 """What a step of training costs by network: CPU milliseconds an image, on random RGB images.
 
-OMP_NUM_THREADS=1 python -m benchmarks.networks
+OMP_NUM_THREADS=1 python -m benchmarks.learning.networks
 """
 
 import statistics
