@@ -23,9 +23,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_a_dataset_may_be_asked_for_at_256_pixels_and_no_more(
     service: Running, is_problem: Callable[..., dict[str, Any]]
 ) -> None:
-    assert service.upload("asked", width=256, height=8).status_code == 202
-    is_problem(service.upload("beyond", width=257), 422, "invalid_request", "width")
-    is_problem(service.upload("below", height=7), 422, "invalid_request", "height")
+    assert service.upload("asked", filename="a.zip", width=256, height=8).status_code == 202
+    is_problem(service.upload("beyond", filename="a.zip", width=257), 422, "invalid_request", "width")
+    is_problem(service.upload("below", filename="a.zip", height=7), 422, "invalid_request", "height")
 
 
 def test_a_large_image_is_drawn_alone_and_in_a_row_but_not_without_end(
