@@ -461,6 +461,44 @@ class List(Answer, Generic[T]):
         return cls(data=data, first_id=first, last_id=last, has_more=page.has_more)
 
 
+class Neighbour(Answer):
+    """A row of the training data: its number, how far it is from the sample, and itself (a PNG, or its numbers)."""
+
+    index: int
+    distance: float
+    label: str | None = None
+    b64_json: str | None = None
+    point: list[float] | None = None
+
+
+class Neighbours(Answer):
+    """The data nearest to a sample, nearest first.
+
+    Distances of images are root mean square differences of levels as a share of the range, 0 to 1; of points,
+    Euclidean. `typical` is how far the nearest of them is from its own nearest other row; null where it is alone.
+    """
+
+    model_config = example(
+        object="neighbours",
+        model="digits",
+        checkpoint="ckpt_0123456789abcdef01234567",
+        dataset="digits",
+        seed=42,
+        label="7",
+        typical=0.11,
+        data=[{"index": 512, "distance": 0.12, "label": "7", "b64_json": "iVBORw0KGgo…", "point": None}],
+    )
+
+    object: Literal["neighbours"] = "neighbours"
+    model: str
+    checkpoint: str
+    dataset: str | None
+    seed: int
+    label: str | None
+    typical: float | None
+    data: list[Neighbour]
+
+
 class Alive(Answer):
     """The process answers."""
 
