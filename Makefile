@@ -4,13 +4,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test clean
+.PHONY: help demo up test bench-learning clean
 
 help:
-	@echo 'make demo    train on handwritten digits for a minute and look at the result in demo/'
-	@echo 'make up      serve at http://127.0.0.1:8000 until Ctrl-C; data in data/'
-	@echo 'make test    lint, types, import contracts and all tests'
-	@echo 'make clean   remove .venv, caches and demo/ (data/ stays)'
+	@echo 'make demo            train on handwritten digits for a minute and look at the result in demo/'
+	@echo 'make up              serve at http://127.0.0.1:8000 until Ctrl-C; data in data/'
+	@echo 'make test            lint, types, import contracts and all tests'
+	@echo 'make bench-learning  hours: how well all recipes learn a grid and a ring of Gaussians'
+	@echo 'make clean           remove .venv, caches and demo/ (data/ stays)'
 
 demo: .venv/run.stamp
 	@$(BIN)/ganymede demo
@@ -24,6 +25,9 @@ test: .venv/test.stamp
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not alone' -n 2 --dist loadfile
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m alone
+
+bench-learning: .venv/test.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning.points
 
 clean:
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -88,7 +88,7 @@ def measure(client: Client, name: str, recipe: str, seed: int, overrides: dict[s
     began = time.monotonic()
     client.jobs.wait(job.id)
     seconds = time.monotonic() - began
-    drawn = client.samples.create({"model": model, "seed": 0, "count": SAMPLES}).json()["data"]
+    drawn = json.loads(client.samples.create({"model": model, "seed": 0, "count": SAMPLES}).content)["data"]
     return score(np.array([row["point"] for row in drawn]), MIXTURES[name](), seconds)
 
 
