@@ -201,7 +201,7 @@ class Animation:
     alpha: bool = True
 
     def encode(self, frames: Sequence[Pixels] | Pixels, fps: float, text: Text | None = None) -> bytes:
-        """Frames, each (H, W, C), at `fps` ≥ 0.1 a second → a file's bytes, equal frames kept apart.
+        """Two frames or more, each (H, W, C), at `fps` ≥ 0.1 a second → a file's bytes, equal frames kept apart.
 
         Raises LimitExceeded beyond `max_side`.
         """

@@ -52,6 +52,8 @@ def short_keys(named: dict[str, str]) -> dict[str, str]:
     """What has only short keys; ValueError for one of more than `LONGEST_KEY` characters."""
     if any(len(key) > LONGEST_KEY for key in named):
         raise ValueError(f"a key may have {LONGEST_KEY} characters")
+    if any("\ud800" <= character <= "\udfff" for key in named for character in key):
+        raise ValueError("a key must be Unicode text")
     return named
 
 

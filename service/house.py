@@ -29,6 +29,8 @@ ENDPOINT_THREADS: Final = 12
 POLL_THREADS: Final = 4
 PROBE_THREADS: Final = 2
 """Threads for plain endpoints, for long polls and for probes: together fewer than the ledger has connections."""
+SCAN_THREADS: Final = 1
+"""Threads that look through whole datasets, for as long as that takes: apart from those that encode and answer."""
 
 ENGINE_SECONDS: Final = 3.0
 """How long the end waits for the engine, which may be in the middle of loading torch; the process then ends anyway."""
@@ -39,7 +41,7 @@ FULL_RETRY_AFTER: Final = 30
 
 @dataclass(frozen=True)
 class House:
-    """The parts of a running service. `polling` and `probing` bound the threads of what waits and of the probes."""
+    """The parts of a running service. Three limiters bound the threads of what waits, of probes, and of scans."""
 
     settings: Settings
     ledger: Ledger
@@ -53,6 +55,11 @@ class House:
     engine: Engine
     polling: CapacityLimiter
     probing: CapacityLimiter
+    scanning: CapacityLimiter
+
+    async def scan(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Look through data for an `async` route, one request at a time."""
+        return await to_thread.run_sync(partial(function, *arguments), limiter=self.scanning)
 
     async def read(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Run SQL or file work for an `async` route, in a thread of the long polls' own."""
@@ -138,4 +145,5 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage) -> House:
         engine=Engine(settings, storage),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),
+        scanning=CapacityLimiter(SCAN_THREADS),
     )

@@ -1,7 +1,8 @@
 """What lies nearest to a generated sample in the data: whether a model has learned, or learned by heart.
 
 The distance of two images is the root mean square difference of their levels as a share of the range, 0 (the same) to
-1 (black and white); that of two points is Euclidean, in the data's units.
+1 (black and white); that of two points is Euclidean, in the data's units. Of images with alpha, colours count by how
+opaque they are: what is transparent has none that could be seen.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gan.errors import DatasetMissing
+from gan.errors import DatasetMissing, LimitExceeded
+from gan.images import has_alpha
 from gan.spec import DatasetFacts
 
 Distances = npt.NDArray[np.float64]
@@ -19,6 +21,8 @@ Rows = npt.NDArray[Any]
 
 NUMBERS_AT_ONCE: Final = 4_000_000
 """Numbers of the data that are compared at a time: what keeps the memory of a request small."""
+MOST_BYTES: Final = 2**31
+"""Bytes of data that are looked through at a request: more would take minutes."""
 
 
 class Packed(NamedTuple):
@@ -38,13 +42,16 @@ class Neighbourhood(NamedTuple):
 
 
 def opened(folder: Path, facts: DatasetFacts) -> Packed:
-    """The data of a prepared dataset, mapped. Raises DatasetMissing where a file is gone or is no array."""
+    """The data of a prepared dataset, mapped. DatasetMissing where a file is gone or is no array, LimitExceeded."""
     try:
         labels = folder / "labels.npy"
         kept = np.load(labels, mmap_mode="r", allow_pickle=False) if labels.is_file() else None
-        return Packed(facts, np.load(folder / "data.npy", mmap_mode="r", allow_pickle=False), kept)
+        packed = Packed(facts, np.load(folder / "data.npy", mmap_mode="r", allow_pickle=False), kept)
     except (OSError, ValueError) as error:
         raise DatasetMissing("the prepared data is gone from storage: upload it again") from error
+    if packed.rows.nbytes > MOST_BYTES:
+        raise LimitExceeded(f"the data has {packed.rows.nbytes} bytes; neighbours are looked for in up to {MOST_BYTES}")
+    return packed
 
 
 def nearest(packed: Packed, sample: Rows, count: int) -> Neighbourhood:
@@ -60,13 +67,22 @@ def nearest(packed: Packed, sample: Rows, count: int) -> Neighbourhood:
 
 def distances_to(packed: Packed, sample: Rows) -> Distances:
     """The distance of every row to a sample: (N,)."""
-    squares = np.concatenate([np.square(part - sample).reshape(len(part), -1).sum(axis=1) for part in parts(packed)])
+    asked = seen(sample)
+    squares = np.concatenate([np.square(part - asked).reshape(len(part), -1).sum(axis=1) for part in parts(packed)])
     distances: Distances = np.sqrt(squares)
     return distances / (255 * np.sqrt(sample.size)) if sample.dtype == np.uint8 else distances
 
 
 def parts(packed: Packed) -> Iterator[Distances]:
-    """The rows, some at a time, as float64."""
+    """The rows, some at a time, as they are seen."""
     step = max(1, NUMBERS_AT_ONCE // packed.rows[0].size)
     for start in range(0, len(packed.rows), step):
-        yield packed.rows[start : start + step].astype(np.float64)
+        yield seen(packed.rows[start : start + step])
+
+
+def seen(rows: Rows) -> Distances:
+    """Images (…, H, W, C) with their colours times their alpha, if they have one; points (…, D) as they are."""
+    shown = rows.astype(np.float64)
+    if rows.dtype == np.uint8 and has_alpha(rows.shape[-1]):
+        shown[..., :-1] *= shown[..., -1:] / 255
+    return shown

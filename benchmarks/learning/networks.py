@@ -29,7 +29,7 @@ def trainer(recipe: str, architecture: str, width: int, side: int) -> Trainer:
     facts = DatasetFacts(count=len(pixels), shape=ImageShape(channels=3, height=side, width=side))
     network = {"architecture": architecture, "width": width}
     body = {"type": "train", "dataset": "d", "model": "m", "recipe": recipe, "network": network}
-    request = TrainRequest.model_validate(body | {"batch_size": 16 if side > 8 else 64})
+    request = TrainRequest.model_validate(body | {"augment": "none", "batch_size": 16 if side > 8 else 64})
     spec = resolve(request, facts, "cpu")
     return Trainer(spec, TrainingData(Packed(facts, pixels, None), spec, CPU), new_state(spec, CPU))
 

@@ -1,7 +1,7 @@
 """The nearest of the data to what a seed makes."""
 
 from base64 import b64encode
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query
@@ -22,10 +22,10 @@ from service.schemas import Neighbour, Neighbours
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 Seed = Annotated[int, Plain, Query(ge=0, le=MAX_SEED, description="Which sample.")]
-Count = Annotated[int, Plain, Query(ge=1, le=64, description="How many neighbours.")]
+Count = Annotated[int, Plain, Query(ge=1, le=16, description="How many neighbours.")]
 
 
-@router.get("/{model}/neighbours", summary="The data nearest to a sample", responses=problems(404, 409))
+@router.get("/{model}/neighbours", summary="The data nearest to a sample", responses=problems(404, 409, 413))
 async def list_neighbours(
     model: Reference, house: Inside, seed: Seed, label: Label = None, count: Count = 8
 ) -> Neighbours:
@@ -42,15 +42,15 @@ async def list_neighbours(
         with query_named():
             inputs: Inputs = await house.engine.work(plan_samples, spec, loaded)
         made, _ = await house.engine.sample(loaded, inputs.z, inputs.c)
-    found = await house.engine.work(nearest, data, made[0], count)
+    typical, found = await house.scan(looked, data, made[0], count)
     return Neighbours(
         model=row.name,
         checkpoint=checkpoint.id,
         dataset=row.dataset,
         seed=seed,
         label=label_of(loaded, inputs),
-        typical=found.typical,
-        data=[neighbour(data, index, far) for index, far in zip(found.indices, found.distances, strict=True)],
+        typical=typical,
+        data=found,
     )
 
 
@@ -62,6 +62,13 @@ def data_of(house: House, model: records.Model) -> Packed:
         raise Conflict(f"the dataset of model {model.name} was deleted: there is nothing to compare with") from error
     assert dataset.path is not None, "a model is trained on a dataset that is ready"
     return opened(house.storage.path(dataset.path), dataset.facts())
+
+
+def looked(data: Packed, sample: Any, count: int) -> tuple[float | None, list[Neighbour]]:
+    """The `typical` distance, and the neighbours, nearest first."""
+    found = nearest(data, sample, count)
+    rows = zip(found.indices, found.distances, strict=True)
+    return found.typical, [neighbour(data, index, distance) for index, distance in rows]
 
 
 def label_of(loaded: Loaded, inputs: Inputs) -> str | None:

@@ -79,7 +79,7 @@ def test_a_model_whose_data_are_gone_has_no_neighbours_and_says_so(service: Runn
 
 @pytest.mark.parametrize(
     ("query", "param"),
-    [({}, "seed"), ({"seed": -1}, "seed"), ({"seed": 2**63}, "seed"), ({"seed": 1, "count": 65}, "count"),
+    [({}, "seed"), ({"seed": -1}, "seed"), ({"seed": 2**63}, "seed"), ({"seed": 1, "count": 17}, "count"),
      ({"seed": 1, "label": "cow"}, "label")],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_named(service: Running, is_problem: Check, query: dict[str, Any], param: str) -> None:
@@ -93,6 +93,26 @@ def test_data_are_compared_some_at_a_time_with_the_same_result(monkeypatch: pyte
     monkeypatch.setattr(neighbours, "NUMBERS_AT_ONCE", 100)
     assert nearest(Packed(facts, rows, None), rows[7], 3) == whole
     assert (whole.indices[0], whole.distances[0]) == (7, 0.0)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_colour_that_nobody_sees_is_no_difference(channels: int) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (40, 16, 16, channels), dtype=np.uint8)
+    rows[:, :8, :, :] = 255
+    rows[:, :8, :, -1] = 0
+    sample = rows[3].copy()
+    sample[:8, :, :-1] = 0
+    facts = DatasetFacts(count=40, shape=ImageShape(channels=channels, height=16, width=16))
+    found = nearest(Packed(facts, rows, None), sample, 2)
+    assert (found.indices[0], found.distances[0]) == (3, 0.0)
+    assert found.distances[1] > 0.1
+
+
+def test_data_too_large_to_look_through_are_refused_by_their_limit(
+    service: Running, is_problem: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "MOST_BYTES", 100)
+    is_problem(service.http.get("/v1/models/pets/neighbours?seed=1"), 413, "limit_exceeded")
 
 
 def test_a_row_that_is_alone_has_no_typical_distance() -> None:

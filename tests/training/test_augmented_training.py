@@ -216,8 +216,9 @@ def test_draws_differ_by_step_and_player_and_a_shared_batch_shares_them(
 def test_the_probability_is_reported_where_there_is_augmentation(stocked: Workshop, augment: str) -> None:
     line = stocked.train("images", short(stocked, augment=augment, images=64))
     found = [m.values.get("augment_probability") for m in line.of(Metrics)]
-    assert set(found) == {{"none": None, "diffaugment": 1.0, "ada": 0.0}[augment]} or augment == "ada"
-    assert all(value is None or 0 <= value <= 1 for value in found)
+    fixed = {"none": {None}, "diffaugment": {1.0}}
+    assert found
+    assert set(found) == fixed[augment] if augment in fixed else all(0 <= value <= 1 for value in found)
     assert not any("sign_real" in m.values for m in line.of(Metrics))
 
 
