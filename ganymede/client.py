@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self, TypeVar
@@ -369,9 +370,22 @@ def _accept(media_type: str | None) -> dict[str, str]:
 
 
 def _body(request: Words | Mapping[str, Any]) -> JsonObject:
+    """The request as JSON has it. Raises UsageError for NaN and infinities, which JSON has not, naming the field."""
     if isinstance(request, Words):
         return request.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    for field, value in _numbers(request, ""):
+        if not isfinite(value):
+            raise UsageError(f"{field} must be a finite number, not {value}")
     return dict(request)
+
+
+def _numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
+    """Every float inside, with the dotted path to it."""
+    if isinstance(value, float):
+        yield place, value
+    named = value.items() if isinstance(value, Mapping) else ()
+    for name, one in enumerate(value) if isinstance(value, list | tuple) else named:
+        yield from _numbers(one, f"{place}.{name}" if place else str(name))
 
 
 def _object(response: httpx.Response) -> JsonObject:

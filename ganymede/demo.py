@@ -285,7 +285,10 @@ def report(archive: Path, request: dict[str, Any], calls: list[Call], figures: F
     yield f"      {share:.1%} of the {digit}s), by a classifier of real digits, itself right in {figures.baseline:.1%}"
     yield f"{figures.accuracy:.1%} of the real digits are recognised by a classifier that has seen only generated ones"
     yield ""
-    yield f"The same requests, once `ganymede up --data {shown(data)}` serves the model, in {shown(archive.parent)}:"
+    command = shown(Path(sys.executable).with_name("ganymede"))
+    yield f"The same requests, in {shown(archive.parent)}. Those that draw work as they are once"
+    yield f"`{command} up --data {shown(data)}` serves the model; to upload and train there,"
+    yield f"give other names. The next demo begins by emptying {shown(data)}."
     yield ""
     yield f"  curl {DEFAULT_URL}/v1/datasets -F name={NAME} -F file=@{archive.name}"
     yield f"  {posting(f'{DEFAULT_URL}/v1/jobs', request)}"

@@ -210,9 +210,17 @@ def table(kind: type[Record], rows: Iterable[Record]) -> None:
     _print(columns, [[cell(row) for cell in columns.values()] for row in rows])
 
 
+CHIEF: Final = ("images", "loss_discriminator", "loss_generator", "value", "js_estimate", "wasserstein_estimate")
+"""What of a time series a terminal has room for; `--json` prints all of it."""
+
+
 def series(rows: list[dict[str, Any]]) -> None:
-    """Print a time series as a table; a value that was not estimable is a dash."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    """Print the chief columns of a time series as a table; a value that was not estimable is a dash.
+
+    A series of none of these names is printed whole.
+    """
+    there = list(dict.fromkeys(name for row in rows for name in row))
+    names = [name for name in CHIEF if name in there] or there
     _print(names, [[_figure(row.get(name)) for name in names] for row in rows])
 
 

@@ -9,7 +9,14 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from ganymede.errors import GanymedeError, ProblemError, ServerUnreachable, Unavailable, problem_class
+from ganymede.errors import (
+    GanymedeError,
+    NotGanymede,
+    ServerUnreachable,
+    Unavailable,
+    UsageError,
+    problem_class,
+)
 
 PATIENCE: Final[dict[type[GanymedeError], float]] = {ServerUnreachable: 2.0, Unavailable: 20.0}
 """Seconds for which a GET is tried again, by what goes wrong. A refused connection is rarely a passing thing."""
@@ -31,6 +38,8 @@ class Transport:
     def __init__(
         self, url: str, api_key: str | None, timeout: float, transport: httpx.BaseTransport | None = None
     ) -> None:
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise UsageError("the API key holds characters that no key has: look at GANYMEDE_API_KEY")
         self.url = url.rstrip("/")
         self.timeout = timeout
         self._http = httpx.Client(
@@ -104,12 +113,17 @@ def _delay(error: GanymedeError, number: int) -> float:
     return float(said if said is not None else min(0.1 * 2**number, 5.0))
 
 
-def refusal(response: httpx.Response) -> ProblemError:
-    """The error that a response stands for; one that is no problem document keeps its status and first line."""
+def refusal(response: httpx.Response) -> GanymedeError:
+    """The error that a response stands for; one that is no problem document keeps its status and first line.
+
+    A 404 that is none comes from something else than Ganymede.
+    """
     try:
         document = json.loads(response.content)
     except ValueError:
         document = None
+    if not isinstance(document, dict) and response.status_code == httpx.codes.NOT_FOUND:
+        return NotGanymede(f"{response.url} is unknown to what answers there")
     if not isinstance(document, dict):
         document = {"detail": f"the server answered {response.status_code} {response.reason_phrase}"}
     document.setdefault("request_id", response.headers.get("X-Request-Id"))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from ganymede.errors import UsageError
 
@@ -83,9 +83,17 @@ def pack(folder: Path, target: Path) -> Packed:
     return packed
 
 
+def unreadable(error: OSError) -> NoReturn:
+    """Raises UsageError, which names the folder."""
+    raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
 def walk(folder: Path) -> Iterator[Path]:
-    """Files and links below a folder in a fixed order; hidden ones (a name that begins with a dot) are passed over."""
-    for place, folders, files in os.walk(folder, followlinks=False):
+    """Files and links below a folder in a fixed order; hidden ones (a name that begins with a dot) are passed over.
+
+    Raises UsageError for a folder that cannot be read: a class that is left out must not go unnoticed.
+    """
+    for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         links = [name for name in folders if (Path(place) / name).is_symlink()]
         for name in sorted([*files, *links]):

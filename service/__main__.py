@@ -51,6 +51,7 @@ def main(given: list[str] | None = None) -> int:
     try:
         settings = read_settings()
         check(settings)
+        check_address(arguments.host, arguments.port)
     except (GanymedeError, OSError) as error:
         sys.stderr.write(f"ganymede service: {error}\n")
         return 1
@@ -64,6 +65,16 @@ def check(settings: Settings) -> None:
         ledger.check_version()
     finally:
         ledger.close()
+
+
+def check_address(host: str, port: int) -> None:
+    """Raises OSError, in words, where nobody can listen there; uvicorn would end with a status of its own."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:

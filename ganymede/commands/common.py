@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, for scripts.")]
 Limit = Annotated[int | None, typer.Option(help="How many at most.", min=1)]
 After = Annotated[str | None, typer.Option(metavar="ID", help="Begin after this one: the last of the page before.")]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write; the suffix says the format.")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write.")]
+
+
+def png_only(path: Path) -> Path:
+    """A path whose name promises no other format than a preview has. Raises BadParameter."""
+    if path.suffix.lower() not in ("", ".png"):
+        raise typer.BadParameter(f"a preview is a PNG, not {path.suffix}")
+    return path
+
+
+PngOut = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write; a PNG.", callback=png_only)]
 
 
 def connect(context: typer.Context) -> "Client":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganymede.commands.common import After, AsJson, Limit, Out, connect, print_done, print_page, print_record
+from ganymede.commands.common import After, AsJson, Limit, PngOut, connect, print_done, print_page, print_record
 from ganymede.terminal import answer, tell
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def show_(context: typer.Context, dataset: Named, as_json: AsJson = False) -> No
 
 
 @app.command()
-def preview(context: typer.Context, dataset: Named, out: Out, as_json: AsJson = False) -> None:
+def preview(context: typer.Context, dataset: Named, out: PngOut, as_json: AsJson = False) -> None:
     """Save a picture of a dataset."""
     with connect(context) as client:
         print_done(str(client.datasets.preview(dataset, out)), "wrote", as_json)

@@ -8,7 +8,7 @@ from ganymede.commands.common import (
     After,
     AsJson,
     Limit,
-    Out,
+    PngOut,
     connect,
     print_done,
     print_json,
@@ -144,7 +144,7 @@ def metrics(context: typer.Context, job: Id, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def preview(context: typer.Context, job: Id, out: Out, as_json: AsJson = False) -> None:
+def preview(context: typer.Context, job: Id, out: PngOut, as_json: AsJson = False) -> None:
     """Save the newest picture of a job's fixed seeds."""
     with connect(context) as client:
         print_done(str(client.jobs.preview(job, out)), "wrote", as_json)

@@ -195,3 +195,31 @@ def test_saving_asks_for_the_format_that_the_suffix_names(fake: Fake, tmp_path: 
     with Client() as client:
         assert client.samples.save({"model": "m"}, tmp_path / "all.zip").read_bytes() == b"zip"
     assert fake.calls("POST /v1/samples")[0]["Accept"] == "application/zip"
+
+
+def test_a_404_of_something_else_is_not_taken_for_ganymede(fake: Fake) -> None:
+    fake.on("GET /v1/models/faces", Answer(404, b"<html>File not found</html>"))
+    with Client() as client, pytest.raises(NotGanymede) as caught:
+        client.models.get("faces")
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"network": {"width": float("inf")}}, "network.width"),
+        ({"latents": [[0.0, float("-inf")]]}, "latents.0.1"),
+    ],
+)
+def test_what_json_cannot_say_is_refused_by_its_field(fake: Fake, request_: dict[str, object], field: str) -> None:
+    with Client() as client, pytest.raises(ganymede.UsageError, match=f"^{field} must be a finite number"):
+        client.jobs.create({"type": "train", "dataset": "d", "model": "m", **request_})
+    assert fake.calls("POST /v1/jobs") == []
+
+
+@pytest.mark.parametrize("key", ["ключ", "a\nb"])
+def test_a_key_that_can_be_none_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(ganymede.UsageError, match="GANYMEDE_API_KEY") as caught:
+        Client("http://127.0.0.1:9", api_key=key)
+    assert key not in str(caught.value)

@@ -1,5 +1,6 @@
 """Folders as uploads: what goes into the zip, and what does not."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -60,3 +61,19 @@ def test_names_are_made_from_paths(path: str, name: str) -> None:
 def test_a_path_without_a_usable_letter_needs_a_name() -> None:
     with pytest.raises(UsageError, match="--name"):
         dataset_name(Path("---.csv"))
+
+
+def test_a_folder_that_cannot_be_read_is_named_rather_than_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class that is missing must not go unnoticed. (Permissions do not bind every user who runs this.)"""
+    scandir = os.scandir
+
+    def forbidden(path: str) -> object:
+        if str(path) == str(folder / "1"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    with pytest.raises(UsageError, match=r"/1 cannot be read: Permission denied"), uploadable(folder):
+        pass
