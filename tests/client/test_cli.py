@@ -219,3 +219,16 @@ def test_help_loads_neither_http_nor_pydantic() -> None:
     look = "import sys, ganymede.cli; print(sorted({'httpx', 'pydantic', 'torch', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_series_shows_what_a_terminal_has_room_for(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"images": 640, "loss_discriminator": 0.25, "js_estimate": None, "gradient_norm_generator": 3.5}]
+    fake.on("GET /v1/jobs/job_1/metrics", Answer(200, {"data": rows}))
+    assert run(["jobs", "metrics", "job_1"]) == 0
+    assert capsys.readouterr().out.split() == ["images", "loss_discriminator", "js_estimate", "640", "0.25", "–"]
+
+
+@pytest.mark.parametrize("what", ["datasets", "jobs"])
+def test_a_preview_is_written_under_no_other_formats_name(capsys: pytest.CaptureFixture[str], what: str) -> None:
+    assert run([what, "preview", "x", "--out", "x.webp"]) == 2
+    assert "a preview is a PNG, not .webp" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -141,3 +142,14 @@ def test_it_ends_when_its_stdin_closes(tmp_path: Path) -> None:
         assert child.stdin is not None
         child.stdin.close()
         assert child.wait(10) == 0
+
+
+def test_a_port_that_is_taken_is_one_line_and_status_1(tmp_path: Path) -> None:
+    migrated(tmp_path).close()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            command(port), env=environment(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == f"ganymede service: cannot listen on 127.0.0.1:{port}: Address already in use\n"
