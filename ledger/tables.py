@@ -66,6 +66,7 @@ class DatasetRow(Table):
     width: Mapped[int | None]
     height: Mapped[int | None]
     channels: Mapped[int | None]
+    input_channels: Mapped[int | None]
     dims: Mapped[int | None]
     condition_dims: Mapped[int] = mapped_column(default=0)
     classes: Mapped[list[str]] = mapped_column(default=list)
@@ -88,6 +89,7 @@ class ModelRow(Table):
     dataset_id: Mapped[str | None] = mapped_column(String(40))
     dataset: Mapped[str | None] = mapped_column(String(100))
     classes: Mapped[list[str]] = mapped_column(default=list)
+    metric: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[float] = mapped_column(default=now())
 
 
@@ -121,6 +123,9 @@ class JobRow(Table):
     device: Mapped[str | None] = mapped_column(String(255))
     progress: Mapped[Object | None]
     error: Mapped[Object | None]
+    estimate: Mapped[Object | None]
+    measured: Mapped[Object | None]
+    result: Mapped[Object | None]
     ended_by: Mapped[str | None] = mapped_column(String(32))
     retry_of: Mapped[str | None] = mapped_column(String(40))
     labels: Mapped[dict[str, str]] = mapped_column("metadata", default=dict)
