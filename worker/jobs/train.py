@@ -81,7 +81,8 @@ class TrainingJob:
     def run(self) -> None:
         """Until the budget is spent or somebody says stop."""
         self.line.send(Started(device=device_name(self.device)))
-        self.line.send(Note(type="job.execution", data=self.execution.words()))
+        if self.device.type != "cpu":  # on a CPU nothing depends on the machine
+            self.line.send(Note(type="job.execution", data=self.execution.words()))
         self._say_what_to_expect()
         while (ended_by := self.trainer.ended_by) is None or self.trainer.report_due:
             if self.line.stop is not None:

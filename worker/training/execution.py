@@ -76,7 +76,9 @@ def judged_together(network: NetworkSpec, device: torch.device) -> bool:
     """Whether one forward judges real and generated data. Never with batch norm, whose statistics would be mixed."""
     if network.batch_norm:
         return False
-    small = not isinstance(network.shape, ImageShape) or max(network.shape.height, network.shape.width) <= TOGETHER_UP_TO
+    small = (
+        not isinstance(network.shape, ImageShape) or max(network.shape.height, network.shape.width) <= TOGETHER_UP_TO
+    )
     return small or device.type == "cuda"
 
 

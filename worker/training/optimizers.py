@@ -26,7 +26,9 @@ class DeviceAdam(Optimizer):
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float]) -> None:
         super().__init__(parameters, {"lr": lr, "betas": betas})
         for p in (p for group in self.param_groups for p in group["params"]):
-            zeros = {name: torch.zeros_like(p, memory_format=torch.preserve_format) for name in ("exp_avg", "exp_avg_sq")}
+            zeros = {
+                name: torch.zeros_like(p, memory_format=torch.preserve_format) for name in ("exp_avg", "exp_avg_sq")
+            }
             self.state[p] = {"step": torch.zeros((), device=p.device), **zeros}
 
     @torch.no_grad()

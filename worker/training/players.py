@@ -61,7 +61,7 @@ def new_players(spec: TrainingSpec, device: torch.device, how: Execution = PLAIN
     generator = build_generator(spec.network, weight_seed(spec.seed, Stream.WEIGHTS_GENERATOR))
     discriminator = build_discriminator(spec.network, weight_seed(spec.seed, Stream.WEIGHTS_DISCRIMINATOR))
     for network in (generator, discriminator):
-        network.to(device, memory_format=how.memory_format)
+        network.to(device, memory_format=how.memory_format)  # type: ignore[call-overload]  # missing in torch's stub
     optimizer = (DEVICE_OPTIMIZERS if how.captured else OPTIMIZERS)[spec.optimizer]
     return Players(
         generator,

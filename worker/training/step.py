@@ -13,8 +13,8 @@ from torch.nn.utils.parametrize import cached
 from gan.spec import TrainingSpec
 from worker.training.augment import Augmentation, unchanged
 from worker.training.execution import safe_for_critic, safe_for_generator
-from worker.training.penalties import BEFORE_CRITIC_STEP, one_centred, zero_centred_on
 from worker.training.losses import LOSSES
+from worker.training.penalties import BEFORE_CRITIC_STEP, one_centred, zero_centred_on
 from worker.training.players import Figures, Players, tune
 
 
