@@ -128,10 +128,15 @@ def load_state(
     return state
 
 
+def _laid_as(parameter: Tensor, moment: Tensor) -> Tensor:
+    """The moment as its parameter lies in memory, whatever wrote it: a fused optimiser walks both side by side."""
+    return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
+
+
 def _fill_optimizer(optimizer: Optimizer, module: nn.Module, tensors: dict[str, Tensor], device: torch.device) -> None:
     for key, parameter in module.named_parameters():
         moments = {
-            name: t.to(device)
+            name: _laid_as(parameter, t).to(device)
             for name, t in part(tensors, key).items()
             if "." not in name  # `weight.exp_avg` of another parameter that begins with the same name
         }
