@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
-import pytest
 import torch
 
 from benchmarks.training.bare import bare_round
@@ -35,6 +35,7 @@ from worker.training import diagnosis
 
 SIDE, WIDTH, IMAGES = 64, 64, 2000
 NEVER = 10**12
+WARM_UPS = 2
 
 
 class Pair(NamedTuple):
@@ -81,9 +82,6 @@ class Alternation:
         self._began = time.process_time()
 
 
-WARM_UPS = 2
-
-
 class Overhead(NamedTuple):
     """Shares of a bare round, 0..1, and what they are of in seconds."""
 
@@ -97,6 +95,7 @@ class Overhead(NamedTuple):
 
     @property
     def total(self) -> float:
+        """What the trainer adds, without previews and checkpoints."""
         return self.rounds + self.reports
 
 
@@ -132,19 +131,18 @@ def measure(pairs: int, side: int = SIDE, width: int = WIDTH, batch: int = 64) -
     spec = the_spec(side, width, batch)
     rows = diagnosis.rows_looked_at(spec)
     often = spec.model_copy(update={"report_every": 2 * batch, "preview_every": NEVER, "checkpoint_every": NEVER})
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(diagnosis, "rows_looked_at", lambda _: rows)  # reports come often, and are as large as they were
+    # reports come often, and are as large as they would have been
+    with tempfile.TemporaryDirectory() as folder, patch.object(diagnosis, "rows_looked_at", return_value=rows):
         pack(Path(folder), side)
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as reader:
             assert reader.stdin is not None
             line = Listening(reader.stdin.fileno())
             job = the_job(Path(folder), often, line)
-            bare = bare_round(spec, job.device, job.execution)
-            alternation = Alternation(job, line, bare, 2 * pairs)
-            patch.setattr(job.trainer, "update", alternation)
-            job.run()
+            alternation = Alternation(job, line, bare_round(spec, job.device, job.execution), 2 * pairs)
+            with patch.object(job.trainer, "update", alternation):
+                job.run()
             preview, checkpoint = (
-                median(cpu_seconds(what) for _ in range(5)) for what in (job._preview, job._checkpoint)
+                median(cpu_seconds(one) for _ in range(5)) for one in (job._preview, job._checkpoint)
             )
             reader.stdin.close()
     return composed(spec, alternation, preview, checkpoint)
