@@ -47,7 +47,7 @@ def _adam(parameters: Iterable[nn.Parameter], spec: TrainingSpec) -> Optimizer:
 
 
 def _rmsprop(parameters: Iterable[nn.Parameter], spec: TrainingSpec) -> Optimizer:
-    return torch.optim.RMSprop(parameters, spec.learning_rate, alpha=RMSPROP_MEMORY, eps=EPSILON)
+    return torch.optim.RMSprop(parameters, spec.learning_rate, alpha=RMSPROP_MEMORY, eps=EPSILON, foreach=True)
 
 
 OPTIMIZERS: dict[OptimizerName, Callable[[Iterable[nn.Parameter], TrainingSpec], Optimizer]] = {
