@@ -30,7 +30,9 @@ POINT_LATENT_DIM = 16
 HELD_OUT_SHARE = 0.1
 FEWEST_HELD_OUT = 64
 ROUNDS_A_REPORT = 50
+IMAGES_A_REPORT = 25_600
 FEWEST_REPORTS = 20
+"""A report in this many rounds where only time bounds a job; else as many reports as this, or more of a long job."""
 PUBLISHED_HALFLIVES = ((32, 5_000_000.0, "CIFAR-10"), (IMAGE_SIDES[1], 500_000.0, "FFHQ-64 and 256"))
 """Up to which side, the EMA's half-life in images, and for which data it was published."""
 KEPT_CHECKPOINTS = 5
@@ -347,8 +349,9 @@ def _ema_halflife(request: TrainRequest, recipe: Recipe, regime: Regime, choosin
 
 
 def _report_every(images: int | None, a_round: int) -> int:
-    often = ROUNDS_A_REPORT * a_round
-    return often if images is None else max(1, min(often, images // FEWEST_REPORTS))
+    if images is None:
+        return ROUNDS_A_REPORT * a_round
+    return max(1, min(IMAGES_A_REPORT, images // FEWEST_REPORTS))
 
 
 def _clock_reasons(request: TrainRequest) -> dict[str, str]:

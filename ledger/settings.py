@@ -47,6 +47,14 @@ class Settings(BaseSettings):
         description="The device that sampling runs on: `cpu`, `cuda`, `cuda:1`, or `auto` (a GPU if there is one).",
     )
     train_device: str = Field("auto", description="The device that training runs on, in the same words.")
+    train_precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="What training computes in; `auto`: `bfloat16` where it is safe on a GPU that has it (compute "
+        "capability 8), else `float32`.",
+    )
+    train_capture: bool = Field(
+        False, description="Whether a GPU replays training's steps as CUDA graphs. Not yet tested on a GPU."
+    )
     service_threads: Threads = Field(
         0,
         description="CPU threads of one forward pass in the service; 0 = half of the cores, the others encode.",

@@ -5,6 +5,8 @@ import pytest
 
 from benchmarks.learning import digits
 from benchmarks.learning.points import MIXTURES, score, spread
+from benchmarks.training import images_per_second, overhead
+from benchmarks.training.blocks import interleaved, ratio
 
 
 @pytest.mark.parametrize("name", MIXTURES)
@@ -33,3 +35,35 @@ def test_digits_are_measured_row_by_row(capsys: pytest.CaptureFixture[str]) -> N
     head, _, row = capsys.readouterr().out.splitlines()
     assert len(row.split("|")) == len(head.split("|"))
     assert row.startswith("| none | 0 |")
+
+
+def test_blocks_run_in_turn_and_quotients_are_of_neighbours() -> None:
+    ran: list[str] = []
+    first, second = interleaved([lambda: ran.append("a"), lambda: ran.append("b")], rounds=3)
+    assert "".join(ran) == "ab" * 4
+    assert len(first) == len(second) == 3
+    assert ratio([2.0, 20.0, 2.0], [1.0, 10.0, 4.0]) == 2.0
+
+
+def test_the_overhead_is_of_rounds_with_and_without_a_report() -> None:
+    found = overhead.measure(pairs=3, side=8, width=4, batch=16)
+    assert found.bare_seconds > 0
+    assert found.rounds > 0, "a network so small costs less than what stands around it"
+    assert found.report_seconds > 0
+    assert found.total == found.rounds + found.reports
+
+
+def test_images_a_second_are_measured_by_size_and_recipe_and_beside_the_stock_loop(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images_per_second, "in_a_process_of_its_own", images_per_second.measure_row)
+    small = ["--blocks", "2", "--batch", "4", "--width", "4"]
+    images_per_second.main([*small, "--sides", "8", "--recipes", "dcgan,r3gan"])
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split("|")[2].strip() for row in rows] == ["`dcgan`", "`r3gan`"]
+    assert {len(row.split("|")) for row in [head, *rows]} == {8}
+    monkeypatch.setattr(images_per_second, "STOCK", (8, 4))
+    images_per_second.main([*small, "--stock"])
+    _, _, *rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 3
+    assert rows[0].endswith("| 1.00 |")

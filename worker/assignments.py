@@ -28,6 +28,8 @@ def assign(job: Job, settings: Settings, models: Models, device: Device, deadlin
         deadline=deadline,
         model=job.model_id,
         dataset=DATA.get(job.type, _packed)(job, settings),
+        precision=settings.train_precision,
+        capture=settings.train_capture,
         resume=[StateFile(**asdict(state)) for state in models.newest_states(job.model_id)] if job.model_id else [],
     )
 

@@ -51,6 +51,10 @@ class Assignment(Line):
     dataset: dict[str, Any] | None = None
     """`{id, digest, path, facts: DatasetFacts}` for training; `{id, source, width, height, limits}` for preparing."""
     resume: list[StateFile] = []
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What a training computes in; `auto`: bfloat16 where it is safe, on a GPU with tensor cores for it."""
+    capture: bool = False
+    """Whether a GPU replays training's steps as CUDA graphs."""
 
 
 class Lease(Line):

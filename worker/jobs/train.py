@@ -28,6 +28,7 @@ from worker.protocol import (
 from worker.training.data import TrainingData, open_packed
 from worker.training.diagnosis import Abandoned, Report
 from worker.training.estimates import FEWEST
+from worker.training.execution import execution
 from worker.training.loop import Trainer, all_finite
 from worker.training.preview import Preview as PreviewPainter
 from worker.training.schedules import spent
@@ -66,6 +67,7 @@ class TrainingJob:
         self.storage = Storage(Path(assignment.storage))
         self.device = torch.device(assignment.device)
         torch.set_num_threads(assignment.threads)
+        self.execution = execution(self.spec, self.device, assignment.precision, capture=assignment.capture)
         packed = open_packed(self.storage.path(assignment.dataset["path"]))
         self.classes = packed.facts.classes if self.spec.network.conditioning.kind == "class" else ()
         self.data = TrainingData(packed, self.spec, self.device)
@@ -79,6 +81,8 @@ class TrainingJob:
     def run(self) -> None:
         """Until the budget is spent or somebody says stop."""
         self.line.send(Started(device=device_name(self.device)))
+        if self.device.type != "cpu":  # on a CPU nothing depends on the machine
+            self.line.send(Note(type="job.execution", data=self.execution.words()))
         self._say_what_to_expect()
         while (ended_by := self.trainer.ended_by) is None or self.trainer.report_due:
             if self.line.stop is not None:
@@ -93,7 +97,7 @@ class TrainingJob:
         return self._finish(ended_by)
 
     def _new(self) -> TrainingState:
-        state = new_state(self.spec, self.device)
+        state = new_state(self.spec, self.device, self.execution)
         conditions = self.data.kept_conditions()
         if conditions is not None:
             for module in state.modules().values():
@@ -123,7 +127,7 @@ class TrainingJob:
         return None
 
     def _load(self, file: StateFile) -> TrainingState:
-        return load_state(self.storage.path(file.path), self.spec, self.device, file.sha256)
+        return load_state(self.storage.path(file.path), self.spec, self.device, file.sha256, self.execution)
 
     def _whatever_is_due(self) -> None:
         if self.due.progress():

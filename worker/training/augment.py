@@ -113,16 +113,24 @@ def unchanged(x: Tensor) -> Tensor:
     return x
 
 
-def augmentation(u: Tensor, p: Tensor) -> Augmentation:
+@dataclass(frozen=True)
+class Transformed:
     """T: each transform on each image with probability `p` () in [0, 1]; u (N, `DRAWS`) uniform on [0, 1)."""
 
-    def augmented(x: Tensor) -> Tensor:
-        for transform, own in zip(TRANSFORMS.values(), torch.split(u, WIDTHS, dim=1), strict=True):
-            applied = (own[:, 0] < p).view(-1, 1, 1, 1)
+    u: Tensor
+    p: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → the same."""
+        for transform, own in zip(TRANSFORMS.values(), torch.split(self.u, WIDTHS, dim=1), strict=True):
+            applied = (own[:, 0] < self.p).view(-1, 1, 1, 1)
             x = torch.where(applied, transform.apply(x, own[:, 1:]), x)
         return x
 
-    return augmented
+
+def augmentation(u: Tensor, p: Tensor) -> Augmentation:
+    """T for these draws."""
+    return Transformed(u, p)
 
 
 def draw(rng: np.random.Generator, count: int) -> Tensor:

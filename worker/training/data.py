@@ -13,6 +13,7 @@ from torch import Tensor
 from gan.errors import DatasetMissing
 from gan.spec import DatasetFacts, ImageShape, TrainingSpec
 from worker.training.draws import Stream, numbers
+from worker.training.execution import MEMORY_FORMATS
 
 FITS = 2 * 1024**3
 """Bytes of packed data up to which the whole set is held in the device's memory; beyond, it stays memory-mapped."""
@@ -69,6 +70,7 @@ class TrainingData:
         self.images = isinstance(packed.facts.shape, ImageShape)
         self.train_rows, self.held_rows = split(packed.facts.count, spec.holdout, spec.seed)
         self.classes = spec.network.conditioning.size if spec.network.conditioning.kind == "class" else 0
+        self.memory_format = MEMORY_FORMATS[spec.network.architecture]
         self._rows = self._hold(packed.data)
         labels = packed.labels if spec.conditional else None
         self._labels = None if labels is None else torch.from_numpy(np.asarray(labels)).to(device)
@@ -97,7 +99,7 @@ class TrainingData:
 
     def _as_input(self, raw: Tensor) -> Tensor:
         x = (raw.float() - self.mean) / self.std
-        return x.permute(0, 3, 1, 2).contiguous() if self.images else x
+        return x.permute(0, 3, 1, 2).contiguous(memory_format=self.memory_format) if self.images else x
 
     def condition(self, index: Tensor) -> Tensor | None:
         """c (n, size) of those rows: one-hot for classes, the numbers for vectors, None when unconditional."""

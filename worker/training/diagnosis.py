@@ -23,7 +23,10 @@ from worker.training.penalties import input_gradients
 from worker.training.players import Players
 
 MOST_ROWS = 512
-"""Rows looked at, of the training and of the held-out part each: what keeps a report cheap."""
+"""Rows looked at, of the training and of the held-out part each."""
+IMAGES_A_ROW = 50
+"""One row is looked at for so many images trained on, but never fewer than an estimate needs: a report's rows cost a
+hundredth of the training between two reports."""
 CALIBRATED: frozenset[Loss] = frozenset({"minimax", "non_saturating"})
 """Losses whose discriminator is trained towards log-odds; the logits of the others are calibrated first."""
 
@@ -34,6 +37,11 @@ Rows = NDArray[np.int64]
 
 class Abandoned(Exception):
     """A report was told to stop. Nothing of it was kept, and it can be made again."""
+
+
+def rows_looked_at(spec: TrainingSpec) -> int:
+    """Rows of either part in one report."""
+    return min(MOST_ROWS, max(estimates.FEWEST, spec.report_every // IMAGES_A_ROW))
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class Diagnosis:
         return found | _named(held, calibration, "", points=points)
 
     def _judge(self, rows: Rows) -> Judgement:
-        seen = self.rng.permutation(rows)[:MOST_ROWS]
+        seen = self.rng.permutation(rows)[: rows_looked_at(self.spec)]
         # generated rows get the conditions of other training rows, so that they follow the data's frequencies
         labelled = self.rng.choice(self.data.train_rows, len(seen))
         net = self.spec.network

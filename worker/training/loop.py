@@ -11,6 +11,7 @@ from gan.errors import Diverged
 from gan.spec import TrainingSpec
 from worker.training import schedules
 from worker.training.augment import Augmentation, augmentation, draw, unchanged
+from worker.training.capture import Captured, Step
 from worker.training.data import TrainingData
 from worker.training.diagnosis import Diagnosis, Report, gradient_norm
 from worker.training.draws import Deck, Stream, latents, numbers
@@ -38,6 +39,13 @@ class Trainer:
         self.critic_deck = Deck(data.train_rows, spec.seed, Stream.CRITIC_ORDER)
         self.generator_deck = Deck(data.train_rows, spec.seed, Stream.GENERATOR_ORDER)
         self._clock = time.perf_counter()
+        self._discriminator_step, self._generator_step = self._run(discriminator_step), self._run(generator_step)
+
+    def _run(self, step: Step) -> Step:
+        """The step as the execution wants it: eager, or recorded and replayed."""
+        if not self.state.players.execution.captured:
+            return step
+        return Captured(step, lambda: list(state_tensors(self.state).values()))
 
     @property
     def spent(self) -> float:
@@ -69,7 +77,7 @@ class Trainer:
     def _critic_turn(self) -> None:
         players, counters = self.state.players, self.state.counters
         batch = self._critic_batch(counters.critic_steps)
-        scalars = discriminator_step(players, batch, self.spec, figures(self.spec, self.spent))
+        scalars = self._discriminator_step(players, batch, self.spec, figures(self.spec, self.spent))
         self.state.strength.follow(scalars.pop("sign_real"), counters.critic_steps, self.spec.batch_size)
         self.state.meters.add(scalars | {"gradient_norm_discriminator": gradient_norm(players.discriminator)})
         counters.critic_steps += 1
@@ -82,7 +90,7 @@ class Trainer:
             batch = self._critic_batch(counters.critic_steps - 1)
         else:
             batch = self._batch(self.generator_deck, GENERATOR, counters.generator_steps)
-        scalars = generator_step(players, batch, self.spec, figures(self.spec, self.spent))
+        scalars = self._generator_step(players, batch, self.spec, figures(self.spec, self.spent))
         self.state.meters.add(scalars | {"gradient_norm_generator": gradient_norm(players.generator)})
         a_round = counters.since_generator * self.spec.batch_size
         decay = schedules.ema_decay(self.spec.ema_halflife, counters.images, a_round)
@@ -132,7 +140,7 @@ class Trainer:
         state.meters.clear()
         state.counters.reports = number
         now = figures(self.spec, self.spent)
-        return {**means, **found, "learning_rate": now.learning_rate, **self._strength()}
+        return {**means, **found, "learning_rate": float(now.learning_rate), **self._strength()}
 
     def _strength(self) -> Report:
         """The probability of an augmentation, where there is any."""

@@ -36,6 +36,19 @@ def one_centred(critic: Critic, real: Tensor, fake: Tensor, c: Tensor | None, al
     return penalty
 
 
+def zero_centred_on(seen: list[tuple[float | Tensor, Tensor]], *logits: Tensor) -> Tensor:
+    """Σ γ/2 · mean ‖∇ₓD(x)‖² over pairs (γ, x), with one backward for all x; 0 where there are none.
+
+    `logits` (N,) are of these x and of whatever else; each depends on its own sample alone.
+    """
+    if not seen:
+        return torch.zeros((), device=logits[0].device)
+    gammas, inputs = zip(*seen, strict=True)
+    gradients = torch.autograd.grad(torch.cat(logits).sum(), inputs, create_graph=True)
+    squares = [0.5 * g.square().flatten(1).sum(dim=1).mean() for g in gradients]
+    return torch.stack([gamma * square for gamma, square in zip(gammas, squares, strict=True)]).sum()
+
+
 @torch.no_grad()
 def clip_weights(critic: nn.Module, bound: float) -> None:
     """Clamps every parameter, biases included, to [-bound, bound] (Arjovsky 2017, algorithm 1)."""

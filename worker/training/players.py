@@ -5,38 +5,41 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gan.networks.build import build_discriminator, build_generator
 from gan.spec import Optimizer as OptimizerName
 from gan.spec import TrainingSpec
 from worker.training.draws import Stream, weight_seed
+from worker.training.execution import PLAIN, Execution
+from worker.training.optimizers import DEVICE_OPTIMIZERS, EPSILON, RMSPROP_MEMORY
 from worker.training.schedules import moved
-
-EPSILON = 1e-8
-RMSPROP_MEMORY = 0.99
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The scheduled values that hold for one step."""
+    """The scheduled values that hold for one step: numbers, or scalars on the device where steps are replayed."""
 
-    learning_rate: float
-    beta2: float
-    r1: float
-    r2: float
+    learning_rate: float | Tensor
+    beta2: float | Tensor
+    r1: float | Tensor
+    r2: float | Tensor
 
 
 @dataclass(frozen=True)
 class Players:
-    """Generator, discriminator, the generator's exponential moving average, and the optimisers of the first two."""
+    """Generator, discriminator, the generator's exponential moving average, and the optimisers of the first two.
+
+    `execution` says how their steps are run.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
     average: nn.Module
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer
+    execution: Execution = PLAIN
 
 
 def _adam(parameters: Iterable[nn.Parameter], spec: TrainingSpec) -> Optimizer:
@@ -44,7 +47,7 @@ def _adam(parameters: Iterable[nn.Parameter], spec: TrainingSpec) -> Optimizer:
 
 
 def _rmsprop(parameters: Iterable[nn.Parameter], spec: TrainingSpec) -> Optimizer:
-    return torch.optim.RMSprop(parameters, spec.learning_rate, alpha=RMSPROP_MEMORY, eps=EPSILON)
+    return torch.optim.RMSprop(parameters, spec.learning_rate, alpha=RMSPROP_MEMORY, eps=EPSILON, foreach=True)
 
 
 OPTIMIZERS: dict[OptimizerName, Callable[[Iterable[nn.Parameter], TrainingSpec], Optimizer]] = {
@@ -53,17 +56,20 @@ OPTIMIZERS: dict[OptimizerName, Callable[[Iterable[nn.Parameter], TrainingSpec],
 }
 
 
-def new_players(spec: TrainingSpec, device: torch.device) -> Players:
+def new_players(spec: TrainingSpec, device: torch.device, how: Execution = PLAIN) -> Players:
     """Players with weights drawn from the job's seed, on `device`."""
-    generator = build_generator(spec.network, weight_seed(spec.seed, Stream.WEIGHTS_GENERATOR)).to(device)
-    discriminator = build_discriminator(spec.network, weight_seed(spec.seed, Stream.WEIGHTS_DISCRIMINATOR)).to(device)
-    optimizer = OPTIMIZERS[spec.optimizer]
+    generator = build_generator(spec.network, weight_seed(spec.seed, Stream.WEIGHTS_GENERATOR))
+    discriminator = build_discriminator(spec.network, weight_seed(spec.seed, Stream.WEIGHTS_DISCRIMINATOR))
+    for network in (generator, discriminator):
+        network.to(device, memory_format=how.memory_format)  # type: ignore[call-overload]  # missing in torch's stub
+    optimizer = (DEVICE_OPTIMIZERS if how.captured else OPTIMIZERS)[spec.optimizer]
     return Players(
         generator,
         discriminator,
         deepcopy(generator).eval().requires_grad_(False),
         optimizer(generator.parameters(), spec),
         optimizer(discriminator.parameters(), spec),
+        how,
     )
 
 

@@ -17,6 +17,7 @@ from gan.checkpoint import Written, part, read_tensors, write_tensors
 from gan.errors import CheckpointCorrupt
 from gan.spec import TrainingSpec, Words
 from worker.training.augment import Strength
+from worker.training.execution import PLAIN, Execution
 from worker.training.meters import Meters
 from worker.training.players import Players, new_players
 
@@ -74,9 +75,9 @@ class StateHeader(Words):
     formats: Mapping[str, Literal["channels_last"]]
 
 
-def new_state(spec: TrainingSpec, device: torch.device) -> TrainingState:
+def new_state(spec: TrainingSpec, device: torch.device, how: Execution = PLAIN) -> TrainingState:
     """The state before the first step."""
-    return TrainingState(new_players(spec, device), Strength(spec.augment).to(device))
+    return TrainingState(new_players(spec, device, how), Strength(spec.augment).to(device))
 
 
 def state_tensors(state: TrainingState) -> dict[str, Tensor]:
@@ -107,12 +108,14 @@ def save_state(path: Path, spec: TrainingSpec, state: TrainingState) -> Written:
     return write_tensors(path, header, tensors)
 
 
-def load_state(path: Path, spec: TrainingSpec, device: torch.device, sha256: str | None = None) -> TrainingState:
+def load_state(
+    path: Path, spec: TrainingSpec, device: torch.device, sha256: str | None = None, how: Execution = PLAIN
+) -> TrainingState:
     """The state as it was saved, ready to go on. CheckpointCorrupt where the file is not what was written."""
     header, tensors = read_tensors(path, StateHeader, sha256)
     for name, memory_format in header.formats.items():
         tensors[name] = tensors[name].to(memory_format=getattr(torch, memory_format))
-    state = new_state(spec, device)
+    state = new_state(spec, device, how)
     try:
         for name, module in state.modules().items():
             module.load_state_dict(part(tensors, name), strict=True)
@@ -125,10 +128,15 @@ def load_state(path: Path, spec: TrainingSpec, device: torch.device, sha256: str
     return state
 
 
+def _laid_as(parameter: Tensor, moment: Tensor) -> Tensor:
+    """The moment as its parameter lies in memory, whatever wrote it: a fused optimiser walks both side by side."""
+    return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
+
+
 def _fill_optimizer(optimizer: Optimizer, module: nn.Module, tensors: dict[str, Tensor], device: torch.device) -> None:
     for key, parameter in module.named_parameters():
         moments = {
-            name: t.to(device)
+            name: _laid_as(parameter, t).to(device)
             for name, t in part(tensors, key).items()
             if "." not in name  # `weight.exp_avg` of another parameter that begins with the same name
         }

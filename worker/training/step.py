@@ -12,8 +12,9 @@ from torch.nn.utils.parametrize import cached
 
 from gan.spec import TrainingSpec
 from worker.training.augment import Augmentation, unchanged
+from worker.training.execution import safe_for_critic, safe_for_generator
 from worker.training.losses import LOSSES
-from worker.training.penalties import BEFORE_CRITIC_STEP, one_centred, zero_centred
+from worker.training.penalties import BEFORE_CRITIC_STEP, one_centred, zero_centred_on
 from worker.training.players import Figures, Players, tune
 
 
@@ -38,20 +39,16 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
 
     Penalties differentiate D(T(x)) by x, the images before augmentation.
     """
-    D, G, T, loss_of = players.discriminator, players.generator, batch.augmented, LOSSES[spec.loss]
+    D, T, loss_of = players.discriminator, batch.augmented, LOSSES[spec.loss]
     BEFORE_CRITIC_STEP[spec.lipschitz](D, spec)
     D.requires_grad_(True)
+    real = batch.x.detach().requires_grad_(spec.r1 > 0)
     with torch.no_grad():
-        fake = G(batch.z, batch.c)
-    real = batch.x.detach().requires_grad_(now.r1 > 0)
-    fake.requires_grad_(now.r2 > 0)
-    r, f = D(T(real), batch.c), D(T(fake), batch.c)
+        fake = generated(players, batch, safe=safe_for_generator(spec))
+    fake.requires_grad_(spec.r2 > 0)
+    r, f = judged(players, batch, [real, fake], safe=safe_for_critic(spec))
     loss = loss_of.discriminator(r, f)
-    penalty = torch.zeros((), device=loss.device)
-    if now.r1 > 0:
-        penalty = penalty + now.r1 * zero_centred(r, real)
-    if now.r2 > 0:
-        penalty = penalty + now.r2 * zero_centred(f, fake)
+    penalty = zero_centred_on([(gamma, x) for gamma, x in ((now.r1, real), (now.r2, fake)) if x.requires_grad], r, f)
     if spec.lipschitz == "gradient_penalty":
         penalty = penalty + spec.gradient_penalty * one_centred(
             lambda x, c: D(T(x), c), real, fake, batch.c, batch.alpha
@@ -72,14 +69,37 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
 @cached()
 def generator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
     """One update of G against the present D. Returns its loss, detached."""
-    D, G, T, loss_of = players.discriminator, players.generator, batch.augmented, LOSSES[spec.loss]
+    D, loss_of = players.discriminator, LOSSES[spec.loss]
+    safe = safe_for_generator(spec)
     D.requires_grad_(False)
-    f = D(T(G(batch.z, batch.c)), batch.c)
+    (f,) = judged(players, batch, [generated(players, batch, safe=safe)], safe=safe)
     with torch.no_grad():
-        r = D(T(batch.x), batch.c) if loss_of.pairs else f
+        (r,) = judged(players, batch, [batch.x], safe=safe) if loss_of.pairs else (f,)
     loss = loss_of.generator(r, f)
     tune(players.generator_optimizer, now)
     players.generator_optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     players.generator_optimizer.step()
     return {"loss_generator": loss.detach()}
+
+
+def generated(players: Players, batch: Batch, *, safe: bool) -> Tensor:
+    """G(z), in lower precision where that is on and `safe`; what comes out is as precise as z."""
+    with players.execution.lower(safe=safe):
+        images: Tensor = players.generator(batch.z, batch.c)
+    return images.to(batch.z.dtype)
+
+
+def judged(players: Players, batch: Batch, seen: list[Tensor], *, safe: bool) -> list[Tensor]:
+    """D(T(x)) (N,) of each x that is seen, as precise as x; all in one forward where the execution says so.
+
+    Every x has the batch's conditions and its T.
+    """
+    D, c, shown = players.discriminator, batch.c, [batch.augmented(x) for x in seen]
+    with players.execution.lower(safe=safe):
+        if players.execution.together and len(shown) > 1:
+            logits = D(torch.cat(shown), None if c is None else torch.cat([c] * len(shown)))
+            parts = list(logits.chunk(len(shown)))
+        else:
+            parts = [D(x, c) for x in shown]
+    return [part.to(batch.x.dtype) for part in parts]
