@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from gan.averages import number_of
 from gan.networks.build import build_discriminator, build_generator
 from gan.spec import Optimizer as OptimizerName
 from gan.spec import TrainingSpec
@@ -30,13 +31,17 @@ class Figures:
 
 @dataclass(frozen=True)
 class Players:
-    """Generator, discriminator, the generator's exponential moving average, and the optimisers of the first two."""
+    """Generator, discriminator, the generator's exponential moving average, and the optimisers of the first two.
+
+    `average` draws by default; `averages` are those kept beside it, by the half-life's whole number of images.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
     average: nn.Module
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer
+    averages: nn.ModuleDict = field(default_factory=nn.ModuleDict)
 
 
 def _adam(parameters: Iterable[nn.Parameter], spec: TrainingSpec) -> Optimizer:
@@ -58,12 +63,15 @@ def new_players(spec: TrainingSpec, device: torch.device) -> Players:
     generator = build_generator(spec.network, weight_seed(spec.seed, Stream.WEIGHTS_GENERATOR)).to(device)
     discriminator = build_discriminator(spec.network, weight_seed(spec.seed, Stream.WEIGHTS_DISCRIMINATOR)).to(device)
     optimizer = OPTIMIZERS[spec.optimizer]
+    average = deepcopy(generator).eval().requires_grad_(False)
+    beside = [halflife for halflife in spec.ema_halflives if halflife != spec.ema_halflife]
     return Players(
         generator,
         discriminator,
-        deepcopy(generator).eval().requires_grad_(False),
+        average,
         optimizer(generator.parameters(), spec),
         optimizer(discriminator.parameters(), spec),
+        nn.ModuleDict({str(number_of(halflife)): deepcopy(average) for halflife in beside}),
     )
 
 

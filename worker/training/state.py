@@ -51,6 +51,7 @@ class TrainingState:
             "generator": p.generator,
             "discriminator": p.discriminator,
             "average": p.average,
+            "averages": p.averages,
             "augment": self.strength,
         }
 
