@@ -4,13 +4,14 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sampling_kit import array, ask, data, opened, pixels, publish, record, sampling_service
-from seeded import IMAGES, POINTS, generator, network, write_seeded
+from seeded import IMAGES, POINTS, generator, network
 from service_kit import Running
 from sqlalchemy import update
 
@@ -174,13 +175,17 @@ def test_only_the_generator_that_draws_is_put_into_memory(service: Running) -> N
     assert len(set(held.values())) == 1
 
 
-def test_a_file_that_retention_has_just_removed_is_looked_up_once_more(service: Running, is_problem: Check) -> None:
-    path = write_seeded(service.storage.path("checkpoints/mdl_gone/a"), network("r3"))
-    publish(service, "gone", network("r3"), images=10)
-    service.storage.remove("checkpoints/mdl_gone/ckpt_gone10.safetensors")
-    assert path.bytes > 0
-    answer = ask(service, model="gone", seed=1, ema="raw")
-    assert answer.status_code == 500 or is_problem(answer, answer.status_code)["code"] == "checkpoint_corrupt"
+def test_a_file_that_retention_has_just_removed_is_looked_up_once_more(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = service.app.state.house.models  # type: ignore[attr-defined]
+    model, there = models.resolve("pets")
+    gone = replace(there, id="ckpt_gone", path="checkpoints/mdl_pets/gone.safetensors", sha256="0" * 64)
+    answers = [(model, gone), (model, there)]
+    monkeypatch.setattr(models, "resolve", lambda reference: answers.pop(0))
+    answer = ask(service, model="pets", seed=1, ema="raw")
+    assert opened(answer)
+    assert (answer.headers["x-ganymede-checkpoint"], answers) == (there.id, [])
 
 
 def test_a_model_says_what_each_checkpoint_has(service: Running) -> None:
