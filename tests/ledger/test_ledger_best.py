@@ -1,5 +1,7 @@
 """The best checkpoint, which ones stay, and pins."""
 
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -175,3 +177,28 @@ def test_a_pin_does_not_keep_a_model_from_being_deleted(jobs: Jobs, models: Mode
     assert models.delete("model1") == [f"checkpoints/{job.model_id}"]
     with pytest.raises(NotFound):
         models.resolve("ckpt_m100")
+
+
+def test_a_checkpoint_pinned_while_others_are_published_stays(jobs: Jobs, models: Models, make: Maker) -> None:
+    """Whoever was told that it is pinned finds it afterwards, however close retention was."""
+    job = make.held(keep=2, best=0)
+    publish(jobs, job, {1: None})
+    pinned: set[int] = set()
+    done = threading.Event()
+
+    def pin() -> None:
+        while not done.is_set():
+            for oldest in [one for one in models.checkpoints(job.model_id or "") if not one.pinned][-1:]:
+                with suppress(NotFound):
+                    pinned.add(models.pin("model1", oldest.id, True).images)
+
+    pinning = threading.Thread(target=pin)
+    pinning.start()
+    try:
+        for images in range(2, 15):
+            publish(jobs, job, {images: None})
+    finally:
+        done.set()
+        pinning.join()
+    assert pinned
+    assert pinned <= set(kept(models, job))
