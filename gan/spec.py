@@ -390,7 +390,10 @@ class Keyframe(Request):
 
 
 class InterpolationSpec(Request):
-    """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out."""
+    """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out.
+
+    `truncation` and `ema` are as in a `SampleSpec`.
+    """
 
     model: Reference
     keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64, fail_fast=True), Listed]
