@@ -1,8 +1,11 @@
 """Which averages of the generator a training keeps, and by which metric its best checkpoint is judged."""
 
+import doctest
+
 import pytest
 from pydantic import ValidationError
 
+from gan import averages
 from gan.averages import BESIDE, MOST_AVERAGES, listed, number_of
 from gan.choosing import resolve
 from gan.metrics import FOLLOWED
@@ -108,3 +111,7 @@ def test_what_is_no_half_life_is_refused(ema: object) -> None:
 def test_half_lives_are_written_as_they_are_asked_for() -> None:
     assert [number_of(value) for value in (0.0, 5_000_000.0, 10.5)] == [0, 5_000_000, 10.5]
     assert listed([0.0, 400.0, 10.5]) == "raw, 400, 10.5"
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(averages) == (3, 0)

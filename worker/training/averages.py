@@ -1,4 +1,4 @@
-"""Averages of the generator beside the one that draws by default: made, moved, and named in a model file."""
+"""Averages of the generator beside the one that draws by default: moved, and named in a model file."""
 
 from torch import Tensor, nn
 
