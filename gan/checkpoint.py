@@ -1,16 +1,17 @@
 """Checkpoint files: safetensors with a JSON header, self-describing and versioned. No pickle is ever read or written.
 
-The *model* part holds what serving needs: the averaged generator (`generator.*`), the discriminator
-(`discriminator.*`), for points the data's `points.mean` and `points.std`, for vector conditions a sample of the
-training data's (`conditions`, (M, K)). Its header is a `ModelHeader`. The *training state* part is described in
-`worker.training.state`; both are written and read here.
+The *model* part holds what serving needs: the averaged generator (`generator.*`), the other averages (`ema.400.*`, by
+their half-lives in images; `ema.0.*` is the raw generator), the discriminator (`discriminator.*`), for points the
+data's `points.mean` and `points.std`, for vector conditions a sample of the training data's (`conditions`, (M, K)). Its
+header is a `ModelHeader`. The *training state* part is described in `worker.training.state`; both are written and read
+here.
 """
 
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from gan.averages import RAW, number_of
 from gan.errors import CheckpointCorrupt
 from gan.networks.build import build_discriminator, build_generator
 from gan.spec import NetworkSpec, RecipeName, Words
@@ -29,7 +31,11 @@ METADATA_KEY = "ganymede"
 
 
 class ModelHeader(Words):
-    """What a model file says of itself. `class_counts` are training rows a class, in the order of `classes`."""
+    """What a model file says of itself. `class_counts` are training rows a class, in the order of `classes`.
+
+    `ema_halflife` is that of `generator.*` in images (0: no average; None: a file that does not say), `ema_halflives`
+    are all that the file has.
+    """
 
     format: Literal["ganymede.model"] = "ganymede.model"
     version: Literal[1] = 1
@@ -42,6 +48,8 @@ class ModelHeader(Words):
     seed: int
     dataset_digest: str
     loss: str = "relativistic"
+    ema_halflife: float | None = None
+    ema_halflives: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class LoadedGenerator:
     """A generator in eval mode with what sampling needs beside it.
 
     `mean`, `std` (D,) turn standardised points into the data's units; `conditions` (M, K) are training conditions.
+    `ema` is the half-life of this average; None where the file does not say.
     """
 
     header: ModelHeader
@@ -64,6 +73,7 @@ class LoadedGenerator:
     mean: Tensor | None
     std: Tensor | None
     conditions: Tensor | None
+    ema: float | None = None
 
     @property
     def bytes(self) -> int:
@@ -112,15 +122,24 @@ def _os_errors() -> Iterator[None]:
         raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
-def read_tensors(path: Path, kind: type[Header], sha256: str | None = None) -> tuple[Header, dict[str, Tensor]]:
-    """Header and tensors of a file. CheckpointCorrupt where it is gone, its hash is another or its header lies."""
+Wanted = Callable[[Header], tuple[str, ...]]
+"""Header → the beginnings of the names of the tensors to read."""
+
+
+def read_tensors(
+    path: Path, kind: type[Header], sha256: str | None = None, wanted: Wanted[Header] = lambda _: ("",)
+) -> tuple[Header, dict[str, Tensor]]:
+    """Header and wanted tensors of a file. CheckpointCorrupt where it is gone, its hash is another or its header lies.
+
+    The hash is that of the whole file; of the tensors, only those that are wanted are read into memory.
+    """
     try:
         if sha256 is not None and sha256_of(path) != sha256:
             raise CheckpointCorrupt(f"{path.name}: the bytes are not those that were written (sha256 differs)")
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-        return kind.model_validate(json.loads(metadata[METADATA_KEY])), tensors
+            header = kind.model_validate(json.loads((file.metadata() or {})[METADATA_KEY]))
+            names = [name for name in file.keys() if name.startswith(wanted(header))]  # noqa: SIM118  # not a dict
+            return header, {name: file.get_tensor(name) for name in names}
     except FileNotFoundError as error:
         raise CheckpointCorrupt(f"{path.name}: the file is gone") from error
     except KeyError as error:
@@ -134,9 +153,16 @@ def write_model(path: Path, header: ModelHeader, tensors: dict[str, Tensor]) -> 
     return write_tensors(path, header, tensors)
 
 
-def read_model(path: Path, sha256: str | None = None) -> tuple[ModelHeader, dict[str, Tensor]]:
-    """Header and tensors of a model part. CheckpointCorrupt as `read_tensors`."""
-    return read_tensors(path, ModelHeader, sha256)
+def read_model(
+    path: Path, sha256: str | None = None, wanted: Wanted[ModelHeader] = lambda _: ("",)
+) -> tuple[ModelHeader, dict[str, Tensor]]:
+    """Header and wanted tensors of a model part. CheckpointCorrupt as `read_tensors`."""
+    return read_tensors(path, ModelHeader, sha256, wanted)
+
+
+def average_prefix(halflife: float | None, default: float | None) -> str:
+    """Where the average of that half-life lies in a model file whose default is that; None is the default."""
+    return "generator" if halflife in (None, default) else f"ema.{number_of(halflife or RAW)}"
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -144,17 +170,26 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")}
 
 
-def load_generator(path: Path, sha256: str | None = None) -> LoadedGenerator:
-    """The averaged generator of a model part, on the CPU, in eval mode, without gradients."""
-    header, tensors = read_model(path, sha256)
-    module = _filled(build_generator(header.network), part(tensors, "generator"), path)
+def load_generator(path: Path, sha256: str | None = None, ema: float | None = None) -> LoadedGenerator:
+    """The averaged generator of a model part, on the CPU, in eval mode, without gradients.
+
+    `ema` is the half-life of another average than the default, 0 the raw generator: one that the header names, or
+    CheckpointCorrupt. No other generator is read into memory.
+    """
+
+    def prefix(header: ModelHeader) -> str:
+        return average_prefix(ema, header.ema_halflife)
+
+    header, tensors = read_model(path, sha256, lambda header: (f"{prefix(header)}.", "points.", "conditions"))
+    module = _filled(build_generator(header.network), part(tensors, prefix(header)), path)
     points = part(tensors, "points")
-    return LoadedGenerator(header, module, points.get("mean"), points.get("std"), tensors.get("conditions"))
+    which = header.ema_halflife if ema is None else ema
+    return LoadedGenerator(header, module, points.get("mean"), points.get("std"), tensors.get("conditions"), which)
 
 
 def load_discriminator(path: Path, sha256: str | None = None) -> nn.Module:
     """The discriminator of a model part, on the CPU, in eval mode, without gradients."""
-    header, tensors = read_model(path, sha256)
+    header, tensors = read_model(path, sha256, lambda _: ("discriminator.",))
     return _filled(build_discriminator(header.network), part(tensors, "discriminator"), path)
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypeVar
 
+from gan.averages import RAW, asked_default, chosen_halflives, listed
 from gan.errors import InvalidRequest
+from gan.metrics import FOLLOWED, MetricName, measurable
 from gan.recipes import RECIPES, Recipe
 from gan.spec import (
     IMAGE_SIDES,
@@ -36,6 +38,7 @@ FEWEST_REPORTS = 20
 PUBLISHED_HALFLIVES = ((32, 5_000_000.0, "CIFAR-10"), (IMAGE_SIDES[1], 500_000.0, "FFHQ-64 and 256"))
 """Up to which side, the EMA's half-life in images, and for which data it was published."""
 KEPT_CHECKPOINTS = 5
+KEPT_BEST = 1
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,9 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
     if optimizer == "adam" and request.betas is None:  # β₂ as it was asked for stays
         starts["beta2"] = betas[1]
     conditioning = _conditioning(request, facts, choosing)
+    network = _network(request, recipe, facts, conditioning, gpu, lipschitz, r1 + r2 > 0, choosing)
+    halflife = _ema_halflife(request, recipe, regime, choosing)
+    budget = images or _usual_budget(regime, gpu)
     return TrainingSpec(
         recipe=request.recipe,
         seed=request.seed,
@@ -161,16 +167,19 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
         learning_rate=rate,
         betas=betas,
         schedules=_schedules(recipe, starts, regime),
-        ema_halflife=_ema_halflife(request, recipe, regime, choosing),
+        ema_halflife=halflife,
+        ema_halflives=_ema_halflives(request, halflife, budget, batch_size, network, choosing),
         augment=_augment(request, facts, choosing),
         conditional=conditioning.kind != "none",
         shared_batch=choosing.pick("shared_batch", request.shared_batch, recipe.shared_batch, published),
         holdout=_holdout(request, facts, choosing),
-        network=_network(request, recipe, facts, conditioning, gpu, lipschitz, r1 + r2 > 0, choosing),
+        network=network,
         checkpoint_every=request.checkpoint_every,
         preview_every=request.preview_every,
         report_every=_report_every(images, batch_size * critic_steps),
         keep_checkpoints=choosing.pick("keep_checkpoints", request.keep_checkpoints, KEPT_CHECKPOINTS, "newest"),
+        keep_best=choosing.pick("keep_best", request.keep_best, KEPT_BEST, "the best by `metric`, beside the newest"),
+        metric=_metric(request, facts, choosing),
         chosen=choosing.reasons | _clock_reasons(request),
     )
 
@@ -196,6 +205,7 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
     optimizer = request.optimizer or recipe.optimizer
     points = isinstance(facts.shape, PointShape)
     architecture = request.network.architecture
+    metrics = measurable(facts.shape)
     rules: list[tuple[bool, str, str]] = [
         (
             request.clip is not None and lipschitz != "weight_clipping",
@@ -230,6 +240,18 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
             f"the dataset has {facts.count} rows; a batch cannot be larger",
         ),
         (facts.count < 2, "dataset", "one row cannot be trained on"),
+        (
+            request.metric is not None and request.metric not in metrics,
+            "metric",
+            f"{request.metric} cannot be measured on {facts.shape.kind}; what can: {', '.join(metrics)}",
+        ),
+        (
+            bool(request.ema_halflife)
+            and request.ema_halflives is not None
+            and request.ema_halflife not in request.ema_halflives,
+            "ema_halflives",
+            f"ema_halflife, the default, must be among them ({listed([request.ema_halflife or 0])} is not)",
+        ),
     ]
     for broken, param, message in rules:
         if broken:
@@ -274,8 +296,13 @@ def _batch_size(request: TrainRequest, recipe: Recipe, facts: DatasetFacts, choo
 def _images(request: TrainRequest, regime: Regime, gpu: bool, choosing: Choosing) -> int | None:
     if request.images is None and request.max_seconds is not None:
         return None
-    budget = regime.gpu_images if gpu else regime.cpu_images
-    return choosing.pick("images", request.images, budget, f"a {'GPU' if gpu else 'CPU'} and {regime.reason}")
+    return choosing.pick(
+        "images", request.images, _usual_budget(regime, gpu), f"a {'GPU' if gpu else 'CPU'} and {regime.reason}"
+    )
+
+
+def _usual_budget(regime: Regime, gpu: bool) -> int:
+    return regime.gpu_images if gpu else regime.cpu_images
 
 
 def _conditioning(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> Conditioning:
@@ -341,11 +368,26 @@ def _holdout(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> 
 
 
 def _ema_halflife(request: TrainRequest, recipe: Recipe, regime: Regime, choosing: Choosing) -> float:
+    halflife, reason = RAW, "published without an average"
     if recipe.ema:
         halflife, data = next((images, data) for side, images, data in PUBLISHED_HALFLIVES if regime.side <= side)
         reason = f"published for {data}; never more than 5 % of the images seen"
-        return choosing.pick("ema_halflife", request.ema_halflife, halflife, reason)
-    return choosing.pick("ema_halflife", request.ema_halflife, 0.0, "published without an average")
+    if request.ema_halflives is not None:
+        halflife, reason = asked_default(halflife, request.ema_halflives)
+    return choosing.pick("ema_halflife", request.ema_halflife, halflife, reason)
+
+
+def _ema_halflives(
+    request: TrainRequest, default: float, budget: int, batch_size: int, network: NetworkSpec, choosing: Choosing
+) -> tuple[float, ...]:
+    asked = None if request.ema_halflives is None else sorted(request.ema_halflives)
+    kept, reason = chosen_halflives(default, budget, batch_size, network)
+    return tuple(choosing.pick("ema_halflives", asked, kept, reason))
+
+
+def _metric(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> MetricName:
+    kind = facts.shape.kind
+    return choosing.pick("metric", request.metric, FOLLOWED[kind], f"what is usual for {kind}; `model@best` follows it")
 
 
 def _report_every(images: int | None, a_round: int) -> int:

@@ -3,9 +3,10 @@
 `worker.evaluation` computes them; a checkpoint carries those of its training, and `model@best` follows one of them.
 """
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gan.spec import DataShape
+if TYPE_CHECKING:
+    from gan.spec import DataShape
 
 Better = Literal["lower", "higher"]
 MetricName = Literal[
@@ -54,6 +55,6 @@ FOLLOWED: dict[str, MetricName] = {"images": "fid", "points": "wasserstein_exact
 """Kind of data → the measure that `model@best` follows unless the request says otherwise."""
 
 
-def measurable(shape: DataShape) -> tuple[MetricName, ...]:
+def measurable(shape: "DataShape") -> tuple[MetricName, ...]:
     """The measures of a kind of data, in the table's order."""
     return tuple(name for name, metric in METRICS.items() if shape.kind in metric.kinds)

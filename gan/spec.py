@@ -7,8 +7,19 @@ of its fields (`Request`): no "3" for 3, no true for 1.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from gan.averages import MOST_AVERAGES, RAW, distinct, whole
+from gan.metrics import MetricName
 
 MAX_SEED = 2**63 - 1
 """Seeds are 0 ≤ seed < 2⁶³."""
@@ -83,6 +94,19 @@ Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
 
 Listed = BeforeValidator(few_listed)
 """On lists of a request that may be long: the length is judged before its entries are."""
+Halflives = Annotated[
+    list[Annotated[float, Field(ge=1, le=10**12), AfterValidator(whole)]],
+    Field(max_length=MOST_AVERAGES),
+    AfterValidator(distinct),
+]
+"""Half-lives of the averages that a training keeps, in images."""
+Ema = Annotated[
+    float,
+    Field(ge=0),
+    BeforeValidator(lambda value: RAW if value == "raw" else value),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"const": "raw"}]}),
+]
+"""Which average of the generator draws: its half-life in images, or `raw` (0), the generator as it was last trained."""
 Latent = Annotated[list[float], Field(min_length=1, max_length=4096, fail_fast=True)]
 Vector = Annotated[list[float], Field(fail_fast=True)]
 Label = Annotated[str | int, Field(union_mode="left_to_right")]
@@ -210,8 +234,10 @@ class NetworkSpec(Words):
 class TrainRequest(Request):
     """Body of `POST /v1/jobs` with `type: train`. What is left out is chosen.
 
-    `augment`: `diffaugment` transforms all that the discriminator sees, `ada` as often as it overfits; `auto`, as if
-    it were left out, goes by the number and size of the images. Points have `none`.
+    `ema_halflife` is the average that draws by default (0: none), `ema_halflives` are all that are kept. `augment`:
+    `diffaugment` transforms all that the discriminator sees, `ada` as often as it overfits; `auto`, as if it were left
+    out, goes by the number and size of the images. Points have `none`. `model@best` follows `metric`, and so do the
+    `keep_best` checkpoints that stay beside the newest.
     """
 
     type: Literal["train"]
@@ -233,6 +259,7 @@ class TrainRequest(Request):
     learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
     betas: Annotated[tuple[Beta, Beta], Field(strict=False)] | None = None
     ema_halflife: NonNegative | None = None
+    ema_halflives: Halflives | None = None
     augment: Augment | Literal["auto"] | None = None
     conditional: bool | None = None
     shared_batch: bool | None = None
@@ -241,6 +268,8 @@ class TrainRequest(Request):
     checkpoint_every: Annotated[int, Field(ge=1)] | None = None
     preview_every: Annotated[int, Field(ge=1)] | None = None
     keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] | None = None
+    keep_best: Annotated[int, Field(ge=0, le=1000)] | None = None
+    metric: MetricName | None = None
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     metadata: Metadata = {}
 
@@ -267,6 +296,7 @@ class TrainingSpec(Words):
 
     `images` is None where only `max_seconds` bounds the job; `checkpoint_every` and `preview_every` count images and
     are None where the clock decides (neither changes what is learned). `report_every` counts images, always.
+    `ema_halflives` has `ema_halflife`, unless that is 0, in ascending order.
     """
 
     recipe: RecipeName
@@ -287,6 +317,7 @@ class TrainingSpec(Words):
     betas: tuple[float, float]
     schedules: dict[Literal["learning_rate", "beta2", "r1", "r2"], Schedule]
     ema_halflife: float
+    ema_halflives: tuple[float, ...] = ()
     augment: Augment
     conditional: bool
     shared_batch: bool
@@ -296,6 +327,8 @@ class TrainingSpec(Words):
     preview_every: int | None
     report_every: int
     keep_checkpoints: int
+    keep_best: int = 1
+    metric: MetricName | None = None
     chosen: dict[str, str]
 
 
@@ -307,8 +340,9 @@ Returns = Literal["image", "latent"]
 class SampleSpec(Request):
     """Body of `POST /v1/samples`. One of `seeds`, `seed` (+ `count`) or `latents` says which samples.
 
-    `truncation` is ψ in [0, 1]. `labels` has one entry a sample, or one for all; `condition` is a vector for all
-    samples or one a sample. A label left out is drawn from the seed by the training data's frequencies.
+    `truncation` is ψ in [0, 1]; `ema` is one of the checkpoint's averages, by its half-life. `labels` has one entry a
+    sample, or one for all; `condition` is a vector for all samples or one a sample. A label left out is drawn from the
+    seed by the training data's frequencies.
     """
 
     model: Reference
@@ -319,6 +353,7 @@ class SampleSpec(Request):
     labels: Annotated[list[Label], Field(min_length=1, fail_fast=True), Listed] | None = None
     condition: Annotated[Vector | Annotated[list[Vector], Field(fail_fast=True)] | None, Listed] = None
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
+    ema: Ema | None = None
     layout: Literal["grid", "separate"] | None = None
     columns: Annotated[int, Field(ge=1, le=1000)] | None = None
     size: Annotated[int, Field(ge=1, le=4096)] | None = None
@@ -355,7 +390,10 @@ class Keyframe(Request):
 
 
 class InterpolationSpec(Request):
-    """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out."""
+    """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out.
+
+    `truncation` and `ema` are as in a `SampleSpec`.
+    """
 
     model: Reference
     keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64, fail_fast=True), Listed]
@@ -364,6 +402,7 @@ class InterpolationSpec(Request):
     easing: Literal["linear", "ease_in_out"] = "linear"
     loop: bool = False
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
+    ema: Ema | None = None
     fps: Annotated[float, Field(ge=LOWEST_FPS, le=60)] = 12.0
     layout: Literal["strip", "animation"] | None = None
     size: Annotated[int, Field(ge=1, le=4096)] | None = None
@@ -391,3 +430,12 @@ class DatasetRequest(Request):
     source: FolderSource
     width: Side | None = None
     height: Side | None = None
+
+
+# ---- models ----
+
+
+class CheckpointRequest(Request):
+    """Body of `PATCH /v1/models/{model}/checkpoints/{checkpoint}`: a pinned checkpoint is never retired."""
+
+    pinned: bool

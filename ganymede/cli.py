@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ganymede.commands import datasets, draw, jobs, models, server, train
+from ganymede.commands import datasets, draw, jobs, models, neighbours, server, train
 from ganymede.errors import GanymedeError
 from ganymede.terminal import answer, tell
 
@@ -40,6 +40,7 @@ app.command()(train.train)
 app.add_typer(jobs.app, name="jobs")
 app.command()(draw.sample)
 app.command()(draw.interpolate)
+app.command()(neighbours.neighbours)
 app.add_typer(models.app, name="models")
 
 

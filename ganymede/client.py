@@ -15,13 +15,13 @@ A request is a mapping, or the same thing as a checked object of `gan.spec` (`Tr
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self, TypeVar
+from typing import IO, Any, Final, Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -29,9 +29,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from gan.spec import DatasetRequest, InterpolationSpec, SampleSpec, TrainRequest, Words
 from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
-from ganymede.records import Dataset, Event, Job, Model, Page, Record
+from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Page, Record
 from ganymede.settings import ClientSettings
-from ganymede.transport import Transport
+from ganymede.transport import Away, Transport
 from ganymede.upload import Report, Watched, dataset_name, uploadable
 
 MEDIA_TYPES: Final = {
@@ -201,9 +201,10 @@ class Jobs:
         """One job; with `wait`, as soon as its state changes or after so many seconds (at most 60)."""
         return self._get(job, wait, None)
 
-    def _get(self, job: str, wait: int, patience: float | None) -> Job:
+    def _get(self, job: str, wait: int, patience: float | None, away: Away | None = None) -> Job:
         headers = {"Prefer": f"wait={wait}"} if wait else {}
-        return _record(Job, self.http.get(f"/v1/jobs/{_part(job)}", headers=headers, wait=wait, patience=patience))
+        address = f"/v1/jobs/{_part(job)}"
+        return _record(Job, self.http.get(address, headers=headers, wait=wait, patience=patience, away=away))
 
     def list(
         self,
@@ -219,17 +220,19 @@ class Jobs:
         asked = {"status": status, "type": type, "model": model, "after": after, "limit": limit, "order": order}
         return _record(Page[Job], self.http.get("/v1/jobs", params=asked))
 
-    def watch(self, job: str, *, every: int = 1, patience: float = WATCH_PATIENCE) -> Iterator[Job]:
+    def watch(
+        self, job: str, *, every: int = 1, patience: float = WATCH_PATIENCE, away: Away | None = None
+    ) -> Iterator[Job]:
         """The job now, then again at each change of state and at least every `every` seconds (1..60), until it ends.
 
-        A server that goes away meanwhile is waited for, `patience` seconds long.
+        A server that goes away meanwhile is waited for, `patience` seconds long; `away` is told why, once each time.
         """
         wait = min(max(every, 1), MAX_WAIT)
-        found = self._get(job, 0, patience)
+        found = self._get(job, 0, patience, away)
         yield found
         while not found.ended:
             asked = time.monotonic()
-            before, found = found, self._get(job, wait, patience)
+            before, found = found, self._get(job, wait, patience, away)
             if found.status == before.status:
                 time.sleep(max(0.0, asked + wait - time.monotonic()))
             yield found
@@ -297,9 +300,36 @@ class Models:
         return _record(Page[Model], self.http.get("/v1/models", params={"after": after, "limit": limit}))
 
     def download(self, model: str, checkpoint: str, path: str | Path) -> Path:
-        """Save a checkpoint's model part, a safetensors file."""
+        """Save the model part of a checkpoint (its id, its count of images, or `best`), a safetensors file."""
         address = f"/v1/models/{_part(model)}/checkpoints/{_part(checkpoint)}/download"
         return _save(self.http, "GET", address, Path(path))
+
+    def pin(self, model: str, checkpoint: str) -> Checkpoint:
+        """Keep a checkpoint (its id, its count of images, or `best`) for good."""
+        return self._pinned(model, checkpoint, pinned=True)
+
+    def unpin(self, model: str, checkpoint: str) -> Checkpoint:
+        """Let a checkpoint be retired again; it stays until the model's next one is published."""
+        return self._pinned(model, checkpoint, pinned=False)
+
+    def _pinned(self, model: str, checkpoint: str, *, pinned: bool) -> Checkpoint:
+        address = f"/v1/models/{_part(model)}/checkpoints/{_part(checkpoint)}"
+        return _record(Checkpoint, self.http.send("PATCH", address, json={"pinned": pinned}))
+
+    def neighbours(
+        self,
+        model: str,
+        seed: int,
+        *,
+        label: str | int | None = None,
+        condition: Sequence[float] | None = None,
+        ema: float | Literal["raw"] | None = None,
+        count: int | None = None,
+    ) -> Neighbours:
+        """The training data nearest to what a seed makes, nearest first."""
+        numbers = None if condition is None else ",".join(map(str, condition))
+        asked = {"seed": seed, "label": label, "condition": numbers, "ema": ema, "count": count}
+        return _record(Neighbours, self.http.get(f"/v1/models/{_part(model)}/neighbours", params=asked))
 
     def delete(self, model: str) -> None:
         """Delete a model and its checkpoints. Raises Conflict while a job trains it."""
@@ -420,10 +450,23 @@ def _save(http: Transport, method: str, address: str, path: Path, **arguments: A
 
 @contextmanager
 def _beside(path: Path) -> Iterator[IO[bytes]]:
-    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
-        with path.open("wb") as direct:
-            yield direct
-        return
+    """A file to write, which appears under `path` once it is whole. OSError, which names `path` and no other file."""
+    try:
+        with _direct(path) if path.exists() and not path.is_file() else _renamed(path) as file:
+            yield file
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def _direct(path: Path) -> Iterator[IO[bytes]]:
+    """A device or a pipe is written to, never replaced."""
+    with path.open("wb") as direct:
+        yield direct
+
+
+@contextmanager
+def _renamed(path: Path) -> Iterator[IO[bytes]]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as scratch:

@@ -128,10 +128,36 @@ class Checkpoint(Record):
     sha256: str | None = None
     metrics: dict[str, float | None] | None = None
     pinned: bool = False
+    ema_halflife: float | None = None
+    ema_halflives: list[float] | None = None
+
+
+class Neighbour(Record):
+    """A row of the training data: its number, how far it is from a sample, and a PNG in base64 or its numbers."""
+
+    index: int
+    distance: float
+    label: str | None = None
+    b64_json: str | None = None
+    point: list[float] | None = None
+
+
+class Neighbours(Record):
+    """The training data nearest to a sample, nearest first; `typical` is how far the nearest is from its own like."""
+
+    object: str = "neighbours"
+    model: str
+    checkpoint: str
+    dataset: str | None = None
+    seed: int
+    label: str | None = None
+    ema: float | None = None
+    typical: float | None = None
+    data: list[Neighbour]
 
 
 class Model(Record):
-    """A model: what was or is being trained, and its checkpoints, newest first."""
+    """A model: what was or is being trained, and its checkpoints, newest first; `best` is the id of one of them."""
 
     id: str
     object: str = "model"
@@ -142,6 +168,8 @@ class Model(Record):
     classes: list[str] | None = None
     latent_dim: int | None = None
     loaded: bool | None = None
+    metric: str | None = None
+    best: str | None = None
     checkpoints: list[Checkpoint] = []
     created_at: datetime
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Record
+from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Record
 from ganymede.terminal import tell
 from ganymede.upload import Report
 
@@ -147,6 +147,13 @@ def how_far(job: Job) -> str:
     return "–" if percent is None else f"{percent:.0f} %"
 
 
+def averages(checkpoint: Checkpoint) -> str:
+    """What `--ema` takes, the default first."""
+    others = [halflife for halflife in checkpoint.ema_halflives or () if halflife != checkpoint.ema_halflife]
+    known = [] if checkpoint.ema_halflife is None else [checkpoint.ema_halflife]
+    return ", ".join("raw" if halflife == 0 else f"{halflife:.10g}" for halflife in [*known, *others]) or "–"
+
+
 Cell = Callable[[Any], object]
 
 DATASETS: Final[dict[str, Cell]] = {
@@ -184,6 +191,8 @@ CHECKPOINTS: Final[dict[str, Cell]] = {
     "images": lambda checkpoint: f"{checkpoint.images:,}",
     "size": lambda checkpoint: size(checkpoint.bytes),
     "sha256": lambda checkpoint: (checkpoint.sha256 or "–")[:12],
+    "ema": averages,
+    "pinned": lambda checkpoint: "yes" if checkpoint.pinned else None,
     "created": moment,
 }
 
@@ -208,6 +217,11 @@ def table(kind: type[Record], rows: Iterable[Record]) -> None:
     """Print records as a table."""
     columns = COLUMNS[kind]
     _print(columns, [[cell(row) for cell in columns.values()] for row in rows])
+
+
+def neighbours(found: Neighbours) -> None:
+    """Print the data nearest to a sample: their numbers, how far they are, and their classes."""
+    _print(("row", "distance", "label"), [(one.index, one.distance, one.label) for one in found.data])
 
 
 CHIEF: Final = ("images", "loss_discriminator", "loss_generator", "value", "js_estimate", "wasserstein_estimate")

@@ -27,6 +27,8 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 CONNECT_SECONDS: Final = 5.0
 
 T = TypeVar("T")
+Away = Callable[[GanymedeError], None]
+"""Told why a server is waited for."""
 
 
 class Transport:
@@ -62,14 +64,16 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         patience: float | None = None,
         wait: float = 0.0,
+        away: Away | None = None,
     ) -> httpx.Response:
         """A GET, tried again on broken connections and 503 for `patience` seconds (default: `PATIENCE`).
 
-        `wait` is how many seconds the server was asked to hold its answer back.
+        `wait` is how many seconds the server was asked to hold its answer back; `away` is told once that it is waited
+        for.
         """
         asked = {key: value for key, value in (params or {}).items() if value is not None}
         timeout = httpx.Timeout(self.timeout + wait, connect=min(CONNECT_SECONDS, self.timeout))
-        return patiently(lambda: self.send("GET", path, params=asked, headers=headers, timeout=timeout), patience)
+        return patiently(lambda: self.send("GET", path, params=asked, headers=headers, timeout=timeout), patience, away)
 
     def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """One request, once; the whole answer is read. Arguments are httpx's."""
@@ -92,8 +96,11 @@ class Transport:
             raise ServerUnreachable(f"cannot reach {self.url} ({_words(error)})") from error
 
 
-def patiently(attempt: Callable[[], T], patience: float | None) -> T:
-    """The result of `attempt`, made again while it raises `ServerUnreachable` or `Unavailable` and patience lasts."""
+def patiently(attempt: Callable[[], T], patience: float | None, away: Away | None = None) -> T:
+    """The result of `attempt`, made again while it raises `ServerUnreachable` or `Unavailable` and patience lasts.
+
+    `away` is told the first of these errors, where it is not the last.
+    """
     started = time.monotonic()
     for number in itertools.count():
         try:
@@ -103,6 +110,8 @@ def patiently(attempt: Callable[[], T], patience: float | None) -> T:
             delay = _delay(error, number)
             if delay > left:
                 raise
+            if away is not None and number == 0:
+                away(error)
             time.sleep(delay)
     raise AssertionError("count() does not end")
 

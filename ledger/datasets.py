@@ -42,6 +42,7 @@ class Datasets:
         directory}`; `width` and `height` ask for a resolution.
         """
         with self._ledger.writing() as session:
+            _refuse_failed(session, name)
             row = DatasetRow(id=id or mint("ds"), name=name, source=source, asked_width=width, asked_height=height)
             session.add(row)
             _flush_named(session, name)
@@ -101,6 +102,14 @@ def _find(session: Session, reference: str, *, lock: bool = False) -> DatasetRow
     if row is None:
         raise NotFound(f"there is no dataset {reference}")
     return row
+
+
+def _refuse_failed(session: Session, name: str) -> None:
+    """Raises Conflict where the name is held by a dataset that is of no use, and says how to free it."""
+    failed = select(DatasetRow.number).where(DatasetRow.name == name, DatasetRow.status == "failed")
+    if session.scalars(failed).first() is not None:
+        remedy = f"`ganymede datasets rm {name}` (DELETE /v1/datasets/{name}) frees the name"
+        raise Conflict(f"a dataset named {name} exists, whose preparation failed: {remedy}", param="name")
 
 
 def _flush_named(session: Session, name: str) -> None:

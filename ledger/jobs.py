@@ -20,7 +20,7 @@ from ledger.mapping import checkpoint_record, dataset_record, event_record, job_
 from ledger.moves import end, held_under, hold, lock, lose, move
 from ledger.queries import page
 from ledger.records import Dataset, Event, Job, MetricsRow, Page, Preview, Published, Saved
-from ledger.retention import KEPT_STATES, drop_barren, replace, retire
+from ledger.retention import KEPT_BEST, KEPT_STATES, drop_barren, replace, retire
 from ledger.states import CANCELLED, HELD, LET_GO, PAUSED, QUEUES, RESUMED, TERMINAL
 from ledger.tables import CheckpointRow, DatasetRow, EventRow, JobRow, MetricsTable, ModelRow, PreviewRow, WorkerRow
 
@@ -253,17 +253,18 @@ class Jobs:
     def publish_checkpoint(self, id: str, epoch: int, saved: Saved) -> Published:
         """Make a saved checkpoint the model's newest; the count of attempts starts anew.
 
-        Keeps `keep_checkpoints` of the job's spec (and at least two while the job is not over), pinned ones besides,
-        and the training states of the newest two. Raises LostClaim; the files are then nobody's.
+        Keeps `keep_checkpoints` of the job's spec (and at least two while the job is not over), besides the `keep_best`
+        best and pinned ones, and the training states of the newest two. Raises LostClaim; the files are then nobody's.
         """
         with self._ledger.writing() as session:
             job = hold(session, id, epoch, attempt=0, version=JobRow.version + 1)
             assert job.model_id is not None
-            retired = replace(session, job.model_id, saved)
-            row = CheckpointRow(model_id=job.model_id, job_id=id, **asdict(saved))
+            retired, pinned = replace(session, job.model_id, saved)
+            row = CheckpointRow(model_id=job.model_id, job_id=id, pinned=pinned, **asdict(saved))
             session.add(row)
             session.flush()
-            retired += retire(session, job.model_id, max(KEPT_STATES, job.spec.get("keep_checkpoints", KEPT_STATES)))
+            newest, best = _kept(job)
+            retired += retire(session, job.model_id, max(KEPT_STATES, newest), best)
             record(session, id, "checkpoint.published", {"checkpoint": saved.id, "images": saved.images})
             kept = {saved.path, saved.state_path}
             return Published(checkpoint_record(row), [path for path in retired if path not in kept])
@@ -286,7 +287,7 @@ class Jobs:
             row = end(session, id, epoch, status, {"ended_by": ended_by, "error": error})
             if status != "succeeded" or row.model_id is None:
                 return []
-            return retire(session, row.model_id, row.spec.get("keep_checkpoints", KEPT_STATES))
+            return retire(session, row.model_id, *_kept(row))
 
     def release(self, id: str, epoch: int) -> str:
         """Let go of a held job, no attempt charged; returns what it became: queued, paused or cancelled.
@@ -439,6 +440,7 @@ def _add_model(session: Session, spec: TrainingSpec, dataset: DatasetRow, name: 
         dataset_id=dataset.id,
         dataset=dataset.name,
         classes=dataset.classes if spec.network.conditioning.kind == "class" else [],
+        metric=spec.metric,
     )
     session.add(row)
     try:
@@ -446,6 +448,11 @@ def _add_model(session: Session, spec: TrainingSpec, dataset: DatasetRow, name: 
     except IntegrityError as error:
         raise Conflict(f"a model named {name} exists already: choose another name", param="model") from error
     return row
+
+
+def _kept(job: JobRow) -> tuple[int, int]:
+    """How many of its newest and of its best checkpoints a training keeps."""
+    return job.spec.get("keep_checkpoints", KEPT_STATES), job.spec.get("keep_best", KEPT_BEST)
 
 
 def _check_dataset(session: Session, job: JobRow) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gan.errors import Conflict, NotFound
+from ledger.best import followed, ranked
 from ledger.database import Ledger
 from ledger.jobs import live_job
 from ledger.mapping import checkpoint_record, model_record
@@ -60,8 +61,9 @@ class Models:
     def resolve(self, reference: str) -> tuple[Model, Checkpoint]:
         """The model and checkpoint that a reference means.
 
-        `faces` or `mdl_…` is the newest checkpoint, `faces@120000` the one at that many images, `faces@ckpt_…` and
-        `ckpt_…` that one. Raises NotFound, or Conflict where the model has no checkpoint yet.
+        `faces` or `mdl_…` is the newest checkpoint, `faces@best` the one with the best value of the model's metric,
+        `faces@120000` the one at that many images, `faces@ckpt_…` and `ckpt_…` that one. Raises NotFound, or Conflict
+        where the model has no checkpoint yet.
         """
         name, at, which = reference.partition("@")
         with self._ledger.reading() as session:
@@ -70,6 +72,20 @@ class Models:
                 return model_record(_find(session, checkpoint.model_id)), checkpoint_record(checkpoint)
             model = _find(session, name)
             return model_record(model), checkpoint_record(_resolve_in(session, model, which if at else None))
+
+    def pin(self, reference: str, which: str, pinned: bool) -> Checkpoint:
+        """Pin a checkpoint, named as behind `@` in `resolve`, or let it go: it then stays until retention passes by.
+
+        Raises NotFound, also where it has just been retired, or Conflict where the model has no checkpoint yet.
+        """
+        with self._ledger.writing() as session:
+            model = _find(session, reference)
+            row = _resolve_in(session, model, which)
+            own = update(CheckpointRow).where(CheckpointRow.number == row.number).values(pinned=pinned)
+            found = session.scalars(own.returning(CheckpointRow), execution_options={"populate_existing": True})
+            for changed in found:
+                return checkpoint_record(changed)
+            raise NotFound(f"checkpoint {row.id} was retired just now", param="model")
 
     def newest_states(self, model_id: str) -> list[StateFile]:
         """The training states that a job may go on from, newest first."""
@@ -120,8 +136,17 @@ def _resolve_in(session: Session, model: ModelRow, which: str | None) -> Checkpo
     if which.isascii() and which.isdigit() and len(which) <= 18:
         return _checkpoint(session, own & (CheckpointRow.images == int(which)), f"{otherwise} images")
     if which == "best":
-        raise NotFound(f"{otherwise}: none has been evaluated", param="model")
+        return _best(session, model, otherwise)
     return _checkpoint(session, own & (CheckpointRow.id == which), otherwise)
+
+
+def _best(session: Session, model: ModelRow, otherwise: str) -> CheckpointRow:
+    metric = followed(model.metric, model.network)
+    measured: list[CheckpointRow] = list(session.scalars(_newest(CheckpointRow.model_id == model.id)))
+    for best in ranked(measured, metric):
+        return best
+    remedy = "queue an evaluate job for it, or name one of its checkpoints"
+    raise NotFound(f"{otherwise}: {metric} has not been measured of any yet; {remedy}", param="model")
 
 
 def _state(row: CheckpointRow) -> StateFile:

@@ -14,7 +14,10 @@ def page(session: Session, wanted: Select[Any], table: Any, *, after: str | None
     if after is not None:
         number = session.scalars(select(table.number).where(table.id == after)).one_or_none()
         if number is None:
-            raise InvalidRequest(f"nothing has the id {after}", param="after")
+            raise InvalidRequest(
+                f"nothing has the id {after}: it was deleted, or there never was such a thing; begin without after",
+                param="after",
+            )
         wanted = wanted.where(table.number < number if descending else table.number > number)
     return list(session.scalars(wanted.order_by(table.number.desc() if descending else table.number).limit(limit + 1)))
 

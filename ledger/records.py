@@ -202,7 +202,10 @@ class StateFile:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model: what is trained under a name. `network` is a NetworkSpec as JSON; `dataset` is a name."""
+    """A model: what is trained under a name. `network` is a NetworkSpec as JSON; `dataset` is a name.
+
+    `metric` is what its best checkpoint is judged by (None: what is usual for its kind of data).
+    """
 
     id: str
     name: str
@@ -211,6 +214,7 @@ class Model:
     dataset_id: str | None
     dataset: str | None
     classes: list[str]
+    metric: str | None
     created_at: float
 
 

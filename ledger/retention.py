@@ -3,33 +3,52 @@
 from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
 
+from gan.metrics import MetricName
+from ledger.best import followed, ranked
 from ledger.records import Saved
 from ledger.tables import CheckpointRow, JobRow, ModelRow
 
 KEPT_STATES = 2
 """Training states kept a model: the newest, and one to go back to should the newest be damaged."""
 
+KEPT_BEST = 1
+"""Best checkpoints kept by a job whose spec does not say."""
 
-def replace(session: Session, model_id: str, saved: Saved) -> list[str]:
-    """Drop the checkpoint at as many images, which a resumed job made before it was interrupted; returns its paths."""
+
+def replace(session: Session, model_id: str, saved: Saved) -> tuple[list[str], bool]:
+    """Drop the checkpoint at as many images, which a resumed job made before it was interrupted.
+
+    Returns its paths, and whether it was pinned: its successor then is.
+    """
     same = delete(CheckpointRow).where(CheckpointRow.model_id == model_id, CheckpointRow.images == saved.images)
-    rows = session.execute(same.returning(CheckpointRow.path, CheckpointRow.state_path))
-    return [path for row in rows for path in row if path is not None]
+    returned = same.returning(CheckpointRow.pinned, CheckpointRow.path, CheckpointRow.state_path)
+    rows = list(session.execute(returned))
+    return [path for _, *paths in rows for path in paths if path is not None], any(pinned for pinned, *_ in rows)
 
 
-def retire(session: Session, model_id: str, keep: int) -> list[str]:
-    """Keep the newest `keep` and all pinned checkpoints, and the newest two states; returns the paths of the rest."""
+def retire(session: Session, model_id: str, keep: int, keep_best: int) -> list[str]:
+    """Keep the newest `keep`, the best `keep_best` and all pinned checkpoints, and the newest two states.
+
+    Returns the paths of the rest. The rows are locked: one that is being pinned stays.
+    """
     newest = select(CheckpointRow).where(CheckpointRow.model_id == model_id).order_by(CheckpointRow.number.desc())
+    rows = list(session.scalars(newest.with_for_update()))
+    best = ranked(rows, _followed(session, model_id))[:keep_best]
     paths: list[str | None] = []
-    for age, row in enumerate(list(session.scalars(newest))):
+    for age, row in enumerate(rows):
         if age >= KEPT_STATES:
             paths.append(row.state_path)
             row.state_path = row.state_bytes = row.state_sha256 = None
-        if age >= keep and not row.pinned:
+        if age >= keep and not row.pinned and row not in best:
             paths += [row.path, row.state_path]
             session.delete(row)
     session.flush()
     return [path for path in paths if path is not None]
+
+
+def _followed(session: Session, model_id: str) -> MetricName:
+    model = session.scalars(select(ModelRow).where(ModelRow.id == model_id)).one()
+    return followed(model.metric, model.network)
 
 
 def drop_barren(session: Session, model_id: str | None) -> list[str]:

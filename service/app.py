@@ -18,8 +18,9 @@ from service.routes import datasets, images, interpolations, jobs, models, neigh
 TITLE = "Ganymede"
 DESCRIPTION = """Trains generative adversarial networks on your own data, and serves what they learned.
 
-Errors are `application/problem+json` (RFC 9457). A model is named `faces` (its newest checkpoint), `faces@120000`
-(the checkpoint at that many images) or by a `ckpt_` id; wherever an id goes, a name goes too.
+Errors are `application/problem+json` (RFC 9457). A model is named `faces` (its newest checkpoint), `faces@best` (the
+best by its metric), `faces@120000` (the checkpoint at that many images) or by a `ckpt_` id; wherever an id goes, a name
+goes too.
 """
 
 ROUTERS = tuple(room.router for room in (datasets, jobs, models, neighbours, samples, interpolations, images, probes))

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gan.spec import DatasetRequest, InterpolationSpec, SampleSpec, TrainRequest
+from gan.spec import CheckpointRequest, DatasetRequest, InterpolationSpec, SampleSpec, TrainRequest
 from service.errors import PROBLEM_TYPE
 from service.parsing import JSON
 from service.schemas import FieldError, Problem
@@ -37,7 +37,10 @@ CAUSES: Final[dict[int, str]] = {
 UNROUTED: Final[list[tuple[type[BaseModel], Literal["validation", "serialization"]]]] = [
     (Problem, "serialization"),
     (FieldError, "serialization"),
-    *((body, "validation") for body in (DatasetRequest, TrainRequest, SampleSpec, InterpolationSpec)),
+    *(
+        (body, "validation")
+        for body in (DatasetRequest, TrainRequest, SampleSpec, InterpolationSpec, CheckpointRequest)
+    ),
 ]
 """Models that errors answer with, or that bodies are read as."""
 

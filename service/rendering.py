@@ -11,6 +11,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
+from gan.averages import number_of
 from gan.images import ANIMATIONS, STILLS, Animation, Format, Pixels, grid, resize, strip
 from gan.latents import walk
 from gan.plots import moving, scatter, trail
@@ -67,15 +68,21 @@ class Answer:
         assert self.values is not None
         return resize(self.values, self.spec.size)
 
+    @property
+    def ema(self) -> float | int | None:
+        """The half-life of the average that drew, in images; 0 is the raw generator, None a file that does not say."""
+        return None if self.loaded.ema is None else number_of(self.loaded.ema)
+
     @cached_property
     def head(self) -> dict[str, Any]:
-        """What is said of the whole: model, checkpoint, its images, truncation, and how an interpolation went."""
+        """What is said of the whole: model, checkpoint, average, truncation, and how an interpolation went."""
         way = {} if isinstance(self.spec, SampleSpec) else way_of(self, self.spec)
         return {
             "model": self.model.name,
             "checkpoint": self.checkpoint.id,
             "images": self.checkpoint.images,
             "truncation": self.spec.truncation,
+            "ema": self.ema,
             **way,
         }
 

@@ -15,6 +15,7 @@ from gan.plots import SIDE
 from gan.spec import ImageShape, InterpolationSpec, NetworkSpec, Returns, SampleSpec
 from ledger.records import Checkpoint, Model
 from ledger.settings import Settings
+from service.averages import NONE, averages_of, selected
 from service.engine.batcher import Timing
 from service.house import House
 from service.negotiation import negotiate
@@ -58,12 +59,22 @@ async def served(house: House, spec: Request, choose: Choose, model: Model, chec
     offer = choose(network)
     returns = asked(spec) or offer.default
     check_size(spec, network, offer, returns, house.settings)
-    async with house.engine.generator(checkpoint) as loaded:
+    ema = await average(house, checkpoint, spec.ema)
+    async with house.engine.generator(checkpoint, ema) as loaded:
         inputs = await house.engine.work(PLANNERS[type(spec)], spec, loaded)
         answer, timing = await computed(house, Answer(spec, model, checkpoint, loaded, inputs, None, returns))
         began = perf_counter()
         body, headers = await house.engine.work(rendered, offer, answer)
     return Response(body, media_type=offer.media_type, headers=headers | timed(timing, perf_counter() - began))
+
+
+async def average(house: House, checkpoint: Checkpoint, ema: float | None) -> float | None:
+    """Which average to load: another than the default, or None.
+
+    Raises InvalidRequest, which lists what there is, or CheckpointCorrupt.
+    """
+    there = NONE if ema is None else await house.read(averages_of, house.storage, checkpoint)
+    return selected(ema, there)
 
 
 async def computed(house: House, answer: Answer) -> tuple[Answer, Timing]:
@@ -175,6 +186,7 @@ def described(answer: Answer, offer: Offer) -> dict[str, str]:
         "X-Ganymede-Model": answer.model.name,
         "X-Ganymede-Checkpoint": answer.checkpoint.id,
         "X-Ganymede-Truncation": f"{answer.spec.truncation:g}",
+        **({} if answer.ema is None else {"X-Ganymede-Ema": str(answer.ema)}),
         **listed("X-Ganymede-Seeds", [str(name["seed"]) for name in names if name["seed"] is not None]),
         **listed("X-Ganymede-Labels", labels),
     }

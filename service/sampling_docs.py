@@ -31,6 +31,7 @@ class SampleList(Answer):
         checkpoint="ckpt_0123456789abcdef01234567",
         images=200000,
         truncation=1.0,
+        ema=10000,
         data=[{"index": 0, "seed": 7, "label": "3", "latent": [0.234, -1.29, 0.566]}],
     )
 
@@ -39,6 +40,7 @@ class SampleList(Answer):
     checkpoint: str
     images: int
     truncation: float
+    ema: float | None = Field(description="Half-life of the average that drew; 0: the raw generator; null: not known.")
     data: list[Sample]
 
 
@@ -52,6 +54,7 @@ HEADERS: Final = {
         "X-Ganymede-Seeds": "Seeds, comma-separated; a long list is cut and ends in `...`.",
         "X-Ganymede-Labels": "Labels, comma-separated and percent-encoded; cut likewise.",
         "X-Ganymede-Truncation": "ψ.",
+        "X-Ganymede-Ema": "Half-life of the average that drew, in images; 0 is the raw generator.",
         "Server-Timing": "Milliseconds: queue, batch, forward, encode.",
     }.items()
 }
@@ -92,6 +95,10 @@ SAMPLE_EXAMPLES: Final[dict[str, Example]] = {
     "latents": {
         "summary": "Latents as JSON (Accept: application/json)",
         "value": {"model": "digits", "seed": 7, "count": 2, "return": ["latent"]},
+    },
+    "raw": {
+        "summary": "The generator as it was last trained, or by an average of another half-life",
+        "value": {"model": "digits@best", "seed": 0, "count": 16, "ema": "raw"},
     },
     "condition": {
         "summary": "A model conditioned on numbers (c_ columns of points, labels.csv of images)",

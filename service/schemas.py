@@ -1,13 +1,16 @@
 """What the API answers with: the contract's resources as models, and how each is made from a ledger record."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gan.metrics import MetricName
 from gan.spec import NetworkSpec
 from ledger import records
+from ledger.best import followed, ranked
+from service.averages import Averages
 
 T = TypeVar("T", bound="Resource")
 R = TypeVar("R")
@@ -357,8 +360,28 @@ class Metrics(Answer):
 # ---- models ----
 
 
+CHECKPOINT: dict[str, Any] = {
+    "id": "ckpt_0123456789abcdef01234567",
+    "object": "checkpoint",
+    "created_at": "2026-01-31T12:01:00Z",
+    "images": 200000,
+    "bytes": 1204224,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "metrics": {"fid": 9.4},
+    "pinned": False,
+    "ema_halflife": 10000,
+    "ema_halflives": [0, 400, 2000, 10000],
+    "url": "/v1/models/mdl_0123456789abcdef01234567/checkpoints/ckpt_0123456789abcdef01234567/download",
+}
+
+
 class Checkpoint(Resource):
-    """A published checkpoint: the model at that many images. `bytes` and `sha256` are those of its download."""
+    """A published checkpoint: the model at that many images. `bytes` and `sha256` are those of its download.
+
+    A pinned one is never retired.
+    """
+
+    model_config = example(**CHECKPOINT)
 
     id: str
     object: Literal["checkpoint"] = "checkpoint"
@@ -367,14 +390,17 @@ class Checkpoint(Resource):
     sha256: str
     metrics: dict[str, float | None]
     pinned: bool
+    ema_halflife: float | None = Field(description="The average that draws by default; 0: none; null: not known.")
+    ema_halflives: list[float] = Field(description="What `ema` takes, in images; 0 is the raw generator.")
     url: str = Field(description="The download: the model part, as safetensors.")
 
     @classmethod
-    def of(cls, row: records.Checkpoint) -> Self:
-        """The resource of a ledger record."""
+    def of(cls, row: records.Checkpoint, averages: Averages) -> Self:
+        """The resource of a ledger record, and of what its file has."""
         known = {name: getattr(row, name) for name in ("id", "images", "bytes", "sha256", "metrics", "pinned")}
         url = f"/v1/models/{row.model_id}/checkpoints/{row.id}/download"
-        return cls(**known, created_at=moment(row.created_at), url=url)
+        halflives = {"ema_halflife": averages.default, "ema_halflives": list(averages.halflives)}
+        return cls(**known, **halflives, created_at=moment(row.created_at), url=url)
 
 
 class Model(Resource):
@@ -400,19 +426,9 @@ class Model(Resource):
         classes=["0", "1", "2"],
         latent_dim=64,
         loaded=True,
-        checkpoints=[
-            {
-                "id": "ckpt_0123456789abcdef01234567",
-                "object": "checkpoint",
-                "created_at": "2026-01-31T12:01:00Z",
-                "images": 200000,
-                "bytes": 1204224,
-                "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                "metrics": {},
-                "pinned": False,
-                "url": "/v1/models/mdl_0123456789abcdef01234567/checkpoints/ckpt_0123456789abcdef01234567/download",
-            }
-        ],
+        metric="fid",
+        best="ckpt_0123456789abcdef01234567",
+        checkpoints=[CHECKPOINT],
     )
 
     id: str
@@ -424,12 +440,21 @@ class Model(Resource):
     classes: list[str]
     latent_dim: int
     loaded: bool
+    metric: MetricName = Field(description="What its best checkpoint is judged by.")
+    best: str | None = Field(description="The best checkpoint's id; null where the metric was measured of none.")
     checkpoints: list[Checkpoint] = Field(description="Newest first.")
 
     @classmethod
-    def of(cls, row: records.Model, checkpoints: Sequence[records.Checkpoint], loaded: Collection[str]) -> Self:
-        """The resource of a ledger record, its checkpoints, and the ids of those that lie in memory."""
+    def of(
+        cls,
+        row: records.Model,
+        checkpoints: Sequence[records.Checkpoint],
+        averages: Mapping[str, Averages],
+        loaded: Collection[str],
+    ) -> Self:
+        """The resource of a ledger record, its checkpoints, their averages, and the ids of those that lie in memory."""
         network = NetworkSpec.model_validate(row.network)
+        metric = followed(row.metric, row.network)
         known = {name: getattr(row, name) for name in ("id", "name", "recipe", "dataset", "classes")}
         return cls(
             **known,
@@ -437,7 +462,9 @@ class Model(Resource):
             network=network,
             latent_dim=network.latent_dim,
             loaded=any(checkpoint.id in loaded for checkpoint in checkpoints),
-            checkpoints=[Checkpoint.of(checkpoint) for checkpoint in checkpoints],
+            metric=metric,
+            best=next((checkpoint.id for checkpoint in ranked(checkpoints, metric)), None),
+            checkpoints=[Checkpoint.of(checkpoint, averages[checkpoint.id]) for checkpoint in checkpoints],
         )
 
 
@@ -485,6 +512,7 @@ class Neighbours(Answer):
         dataset="digits",
         seed=42,
         label="7",
+        ema=10000,
         typical=0.11,
         data=[{"index": 512, "distance": 0.12, "label": "7", "b64_json": "iVBORw0KGgo…", "point": None}],
     )
@@ -495,6 +523,7 @@ class Neighbours(Answer):
     dataset: str | None
     seed: int
     label: str | None
+    ema: float | None = Field(description="Half-life of the average that drew; 0: the raw generator; null: not known.")
     typical: float | None
     data: list[Neighbour]
 

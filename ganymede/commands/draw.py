@@ -1,7 +1,7 @@
 """`ganymede sample` and `ganymede interpolate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -16,9 +16,15 @@ MOVING: Final = frozenset({".gif", ".apng"})
 """Suffixes of interpolations that move."""
 
 Named = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model's name (its newest checkpoint), NAME@IMAGES, or a ckpt_ id.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A model's name (its newest checkpoint), NAME@best, NAME@IMAGES, or a ckpt_ id."
+    ),
 ]
 Truncation = Annotated[float | None, typer.Option(min=0.0, max=1.0, help="ψ: scales the latents.")]
+Ema = Annotated[
+    str | None, typer.Option(metavar="IMAGES|raw", help="Which average draws: its half-life; see `models show`.")
+]
 Size = Annotated[int | None, typer.Option(min=1, help="Enlarge each picture to this many pixels.")]
 Layout = Annotated[str | None, typer.Option(metavar="WORD", help="How several pictures become one file.")]
 Returns = Annotated[
@@ -42,6 +48,7 @@ def sample(
     label: Annotated[list[str] | None, typer.Option(help="A class for all, or one a sample (repeated).")] = None,
     condition: Numbers = None,
     truncation: Truncation = None,
+    ema: Ema = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Columns of a grid.")] = None,
     size: Size = None,
     layout: Layout = None,
@@ -58,6 +65,7 @@ def sample(
         "labels": label,
         "condition": None if condition is None else real(condition),
         "truncation": truncation,
+        "ema": None if ema is None else ema_of(ema),
         "columns": columns,
         "size": size,
         "layout": layout,
@@ -80,6 +88,7 @@ def interpolate(
     easing: Annotated[str | None, typer.Option(metavar="linear|ease_in_out", help="How the pace changes.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Walk back to the beginning.")] = False,
     truncation: Truncation = None,
+    ema: Ema = None,
     fps: Annotated[float | None, typer.Option(help="Pictures a second, for what moves.")] = None,
     size: Size = None,
     layout: Layout = None,
@@ -96,6 +105,7 @@ def interpolate(
         "easing": easing,
         "loop": loop or None,
         "truncation": truncation,
+        "ema": None if ema is None else ema_of(ema),
         "fps": fps,
         "size": size,
         "layout": layout or ("animation" if out and out.suffix.lower() in MOVING else None),
@@ -130,6 +140,14 @@ def deliver(drawings: "Drawings", request: dict[str, Any], out: Path | None, as_
 def given(request: dict[str, Any]) -> dict[str, Any]:
     """The fields that were given."""
     return {name: value for name, value in request.items() if value is not None}
+
+
+def ema_of(text: str) -> float | Literal["raw"]:
+    """`raw`, or a half-life. Raises UsageError."""
+    try:
+        return "raw" if text == "raw" else float(text)
+    except ValueError:
+        raise UsageError(f"--ema: {text!r} is neither raw nor a half-life in images") from None
 
 
 def whole(text: str) -> list[int]:

@@ -19,6 +19,7 @@ from ganymede.terminal import answer, tell
 
 if TYPE_CHECKING:
     from ganymede.client import Client
+    from ganymede.errors import GanymedeError
     from ganymede.records import Job
 
 app = typer.Typer(help="Watch and steer jobs.", no_args_is_help=True)
@@ -67,7 +68,7 @@ def follow(client: "Client", job: str, as_json: bool) -> None:
 
     try:
         with job_bar(job) as show_progress:
-            for found in client.jobs.watch(job):
+            for found in client.jobs.watch(job, away=waiting):
                 show_progress(found)
     except KeyboardInterrupt:
         tell(f"the job goes on: `ganymede jobs watch {job}` or `ganymede jobs cancel {job}`")
@@ -77,6 +78,11 @@ def follow(client: "Client", job: str, as_json: bool) -> None:
     succeeded(found)
     if not as_json:
         answer(ended(found))
+
+
+def waiting(error: "GanymedeError") -> None:
+    """Say that a server is waited for, and why."""
+    tell(f"{error}; waiting for it to come back")
 
 
 def ended(job: "Job") -> str:

@@ -1,14 +1,21 @@
 """`ganymede models …`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganymede.commands.common import After, AsJson, Limit, Out, connect, print_done, print_page, print_record
+from ganymede.terminal import answer
+
+if TYPE_CHECKING:
+    from ganymede.records import Checkpoint
 
 app = typer.Typer(help="Look at what was trained.", no_args_is_help=True)
 
 Named = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or id.")]
+Pinned = Annotated[
+    str, typer.Argument(metavar="MODEL@CHECKPOINT", help="A checkpoint by its id, its count of images, or `best`.")
+]
 
 
 @app.command("list")
@@ -38,7 +45,9 @@ def download(
     context: typer.Context,
     model: Named,
     out: Out,
-    checkpoint: Annotated[str | None, typer.Option(help="A checkpoint's id; the newest by default.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="A checkpoint's id, its count of images, or `best`; the newest by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Save a checkpoint's networks as a safetensors file."""
@@ -50,6 +59,38 @@ def download(
             raise UsageError(f"{model} has no checkpoint yet")
         newest = checkpoint or max(stored, key=lambda one: one.images).id
         print_done(str(client.models.download(model, newest, out)), "wrote", as_json)
+
+
+@app.command()
+def pin(context: typer.Context, checkpoint: Pinned, as_json: AsJson = False) -> None:
+    """Keep a checkpoint for good."""
+    with connect(context) as client:
+        tell_pin(client.models.pin(*parts(checkpoint)), as_json)
+
+
+@app.command()
+def unpin(context: typer.Context, checkpoint: Pinned, as_json: AsJson = False) -> None:
+    """Let a checkpoint be retired again, when the model's next one is published."""
+    with connect(context) as client:
+        tell_pin(client.models.unpin(*parts(checkpoint)), as_json)
+
+
+def parts(reference: str) -> tuple[str, str]:
+    """Model and checkpoint of `MODEL@CHECKPOINT`. Raises UsageError."""
+    from ganymede.errors import UsageError
+
+    model, _, checkpoint = reference.partition("@")
+    if not model or not checkpoint:
+        raise UsageError(f"{reference!r} is not MODEL@CHECKPOINT, such as faces@120000, faces@best or faces@ckpt_…")
+    return model, checkpoint
+
+
+def tell_pin(found: "Checkpoint", as_json: bool) -> None:
+    """What a checkpoint is now."""
+    if as_json:
+        print_record(found, as_json)
+    else:
+        answer(f"{found.id} at {found.images:,} images is {'pinned' if found.pinned else 'not pinned'}")
 
 
 @app.command()

@@ -38,7 +38,8 @@ OVERRIDES: Final[dict[str, Override]] = {
     "optimizer": Override(str, "adam or rmsprop."),
     "learning_rate": Override(float, "Step size at the start."),
     "betas": Override(tuple[float, float], "Adam's two decay rates."),
-    "ema_halflife": Override(float, "Half-life of the averaged generator, in images."),
+    "ema_halflife": Override(float, "Half-life of the average that draws by default, in images; 0: none does."),
+    "ema_halflives": Override(list[float], "Half-life of an average to keep, the default among them (repeated)."),
     "augment": Override(str, "auto, none, diffaugment or ada."),
     "conditional": Override(bool, "Learn the classes or conditions.", ("--conditional/--unconditional",)),
     "shared_batch": Override(bool, "Both players see the same latents.", ("--shared-batch/--fresh-batch",)),
@@ -49,7 +50,9 @@ OVERRIDES: Final[dict[str, Override]] = {
     "network.latent_distribution": Override(str, "normal or uniform.", ("--latent-distribution",)),
     "checkpoint_every": Override(int, "Images between checkpoints."),
     "preview_every": Override(int, "Images between previews."),
-    "keep_checkpoints": Override(int, "How many checkpoints stay."),
+    "keep_checkpoints": Override(int, "How many of the newest checkpoints stay."),
+    "keep_best": Override(int, "How many of the best checkpoints stay beside the newest."),
+    "metric": Override(str, "What the best checkpoint is judged by: fid, recall, … (see the API)."),
     "priority": Override(int, "Higher goes first; 0 is usual."),
 }
 """Field of the API (dotted where nested) → option. What is left out is chosen by the server, with its reason."""
@@ -92,7 +95,7 @@ def train(
     """Train a model. Dataset, model and recipe are enough: all else is chosen from the data and the device."""
     request: dict[str, Any] = {"type": "train", "dataset": dataset, "model": model, "recipe": recipe}
     for name, value in overrides.items():
-        if value is not None:
+        if value not in (None, []):
             put(request, name.replace("__", "."), value)
     for key, value in pairs(metadata or []):
         put(request, f"metadata.{key}", value)

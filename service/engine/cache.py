@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from ledger.records import Checkpoint
 from service.engine.runtime import Loaded
 
-Load = Callable[[Checkpoint], Awaitable[Loaded]]
+Load = Callable[[Checkpoint, float | None], Awaitable[Loaded]]
+Key = tuple[str, float | None]
+"""A checkpoint's id, and the half-life of another average than its default."""
 
 
 @dataclass(eq=False)
@@ -34,17 +36,17 @@ class Entry:
 
 
 class Cache:
-    """Checkpoint id → generator, the most recently used last. `load` is called once however many ask at once."""
+    """Checkpoint and average → generator, the most recently used last. `load` is called once for all who ask."""
 
     def __init__(self, load: Load, max_bytes: int) -> None:
         self._load = load
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, Entry] = OrderedDict()
 
     @property
     def ids(self) -> frozenset[str]:
         """The checkpoints that lie in memory."""
-        return frozenset(id for id, entry in self._entries.items() if entry.ready)
+        return frozenset(id for (id, _), entry in self._entries.items() if entry.ready)
 
     @property
     def bytes(self) -> int:
@@ -52,9 +54,9 @@ class Cache:
         return sum(entry.bytes for entry in self._entries.values())
 
     @asynccontextmanager
-    async def using(self, checkpoint: Checkpoint) -> AsyncIterator[Loaded]:
-        """The generator of a checkpoint, in memory at least until the block ends. Raises what loading raises."""
-        entry = self._entry(checkpoint)
+    async def using(self, checkpoint: Checkpoint, ema: float | None = None) -> AsyncIterator[Loaded]:
+        """An average of a checkpoint's, in memory at least until the block ends. Raises what loading raises."""
+        entry = self._entry(checkpoint, ema)
         entry.users += 1
         try:
             yield await asyncio.shield(entry.loading)
@@ -62,24 +64,25 @@ class Cache:
             entry.users -= 1
             self._shrink()
 
-    def _entry(self, checkpoint: Checkpoint) -> Entry:
-        if checkpoint.id not in self._entries:
-            loading = asyncio.ensure_future(self._load(checkpoint))
-            loading.add_done_callback(lambda _: self._settle(checkpoint.id))
-            self._entries[checkpoint.id] = Entry(loading)
-        self._entries.move_to_end(checkpoint.id)
-        return self._entries[checkpoint.id]
+    def _entry(self, checkpoint: Checkpoint, ema: float | None) -> Entry:
+        key = (checkpoint.id, ema)
+        if key not in self._entries:
+            loading = asyncio.ensure_future(self._load(checkpoint, ema))
+            loading.add_done_callback(lambda _: self._settle(key))
+            self._entries[key] = Entry(loading)
+        self._entries.move_to_end(key)
+        return self._entries[key]
 
-    def _settle(self, id: str) -> None:
+    def _settle(self, key: Key) -> None:
         """A load has ended: a failed one is forgotten, so that the next request tries anew."""
-        if not self._entries[id].ready:
-            del self._entries[id]
+        if not self._entries[key].ready:
+            del self._entries[key]
         self._shrink()
 
     def _shrink(self) -> None:
         """Lets the least recently used go until the rest fits; those in use and those loading stay."""
-        idle = [id for id, entry in self._entries.items() if entry.users == 0 and entry.ready]
-        for id in idle:
+        idle = [key for key, entry in self._entries.items() if entry.users == 0 and entry.ready]
+        for key in idle:
             if self.bytes <= self._max_bytes:
                 break
-            del self._entries[id]
+            del self._entries[key]

@@ -63,12 +63,13 @@ class Engine:
         return self._cache.ids
 
     @asynccontextmanager
-    async def generator(self, checkpoint: Checkpoint) -> AsyncIterator[Loaded]:
+    async def generator(self, checkpoint: Checkpoint, ema: float | None = None) -> AsyncIterator[Loaded]:
         """A checkpoint's generator, loaded if need be, which stays in memory until the block ends.
 
-        Raises CheckpointCorrupt if the file is gone or not what was written; Unavailable if there is no device.
+        `ema` is the half-life of another of its averages than the default. Raises CheckpointCorrupt if the file is
+        gone or not what was written; Unavailable if there is no device.
         """
-        async with self._cache.using(checkpoint) as loaded:
+        async with self._cache.using(checkpoint, ema) as loaded:
             yield loaded
 
     async def sample(self, loaded: Loaded, z: Floats, c: Floats | None) -> Forwarded:
@@ -82,11 +83,11 @@ class Engine:
         """Runs something long (planning, encoding) in one of as many threads as there are cores."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
-    async def _load(self, checkpoint: Checkpoint) -> Loaded:
+    async def _load(self, checkpoint: Checkpoint, ema: float | None) -> Loaded:
         await asyncio.wrap_future(self._started)
         path = self._storage.path(checkpoint.path)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256)
+        return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256, ema)
 
     def _run(self) -> None:
         """The forward thread: gets ready, then serves until closed."""

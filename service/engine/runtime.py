@@ -33,7 +33,8 @@ BATCH_ROWS: Final = 4096
 class Loaded:
     """A generator on the device, with what planning and drawing need beside it.
 
-    `conditions` (M, K) are condition vectors of the training data; `bytes` is the memory it takes.
+    `conditions` (M, K) are condition vectors of the training data; `bytes` is the memory it takes; `ema` is the
+    half-life of this average in images (0: the raw generator; None: the file does not say).
     """
 
     header: "ModelHeader"
@@ -42,6 +43,7 @@ class Loaded:
     std: Floats | None
     conditions: Floats | None
     bytes: int
+    ema: float | None = None
 
     @property
     def pixels(self) -> int:
@@ -73,11 +75,11 @@ class Runtime:
         """Pixels of one batch on this device."""
         return BATCH_PIXELS[self.device.partition(":")[0]]
 
-    def open(self, path: Path, sha256: str) -> Loaded:
-        """Reads a model file and puts its generator on the device. CheckpointCorrupt as `gan.checkpoint`."""
+    def open(self, path: Path, sha256: str, ema: float | None = None) -> Loaded:
+        """Reads one generator of a model file and puts it on the device. CheckpointCorrupt as `gan.checkpoint`."""
         from gan.checkpoint import load_generator
 
-        opened = load_generator(path, sha256)
+        opened = load_generator(path, sha256, ema)
         return Loaded(
             header=opened.header,
             module=opened.module.to(self.device),
@@ -85,6 +87,7 @@ class Runtime:
             std=array_of(opened.std),
             conditions=array_of(opened.conditions),
             bytes=size_of(opened),
+            ema=opened.ema,
         )
 
     def forward(self, loaded: Loaded, z: Floats, c: Floats | None) -> Values:

@@ -4,10 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import isfinite
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
+from pydantic import BeforeValidator
 
+from gan.averages import RAW
 from gan.errors import InvalidRequest
 from gan.spec import MAX_SEED, REFERENCE_PATTERN, SampleSpec
 from ledger.records import Checkpoint
@@ -24,7 +27,7 @@ Reference = Annotated[
     str,
     Path(
         pattern=REFERENCE_PATTERN,
-        description="`faces` (its newest checkpoint), `faces@120000`, or a `ckpt_` id.",
+        description="`faces` (its newest checkpoint), `faces@best`, `faces@120000`, or a `ckpt_` id.",
         examples=["digits"],
     ),
 ]
@@ -32,6 +35,15 @@ Seed = Annotated[int, Plain, Path(ge=0, le=MAX_SEED, examples=[42])]
 Extension = Literal["png", "webp", "jpg"]
 Label = Annotated[str | None, Query(description="A class by name or index; left out, it is drawn from the seed.")]
 Truncation = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False, description="ψ: scales the latent.")]
+Ema = Annotated[
+    float | None,
+    BeforeValidator(lambda value: RAW if value == "raw" else value),
+    Query(ge=0, allow_inf_nan=False, description="Which average draws: its half-life in images, or `raw`."),
+]
+Condition = Annotated[
+    str | None,
+    Query(max_length=100_000, description="Numbers with commas between, for a model that was trained on such."),
+]
 Size = Annotated[int | None, Plain, Query(ge=1, le=4096, description="Pixels of the longer side.")]
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -55,20 +67,38 @@ async def get_image(
     label: Label = None,
     truncation: Truncation = 1.0,
     size: Size = None,
+    ema: Ema = None,
+    condition: Condition = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The image that a seed makes. `immutable` where the model is named by a checkpoint's id; 304 costs no forward."""
     _, checkpoint = await house.read(house.models.resolve, model)
-    headers = caching(model, checkpoint, f"{seed}.{extension}?{label}&{truncation}&{size}")
+    vector = numbers(condition)
+    headers = caching(model, checkpoint, f"{seed}.{extension}?{label}&{truncation}&{size}&{ema}&{vector}")
     if matches(if_none_match, headers["ETag"].removeprefix("W/")):
         return Response(status_code=304, headers=headers)
     labels: list[str | int] | None = None if label is None else [label]
-    spec = SampleSpec(model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, size=size)
+    spec = SampleSpec(
+        model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, size=size, ema=ema, condition=vector
+    )
     response = await drawn(house, spec, extension, head)
     response.headers.update(headers)
     for name in ("Vary", *["Content-Length"] * head):  # the address alone decides; what is not drawn has no length
         del response.headers[name]
     return response
+
+
+def numbers(condition: str | None) -> list[float] | None:
+    """`0.5,1` as a condition vector. Raises InvalidRequest where it is no list of finite numbers."""
+    if condition is None:
+        return None
+    try:
+        vector = [float(word) for word in condition.split(",")]
+    except ValueError as error:
+        raise InvalidRequest("a condition is numbers with commas between, such as 0.5,1", param="condition") from error
+    if not all(map(isfinite, vector)):
+        raise InvalidRequest("the numbers of a condition are finite", param="condition")
+    return vector
 
 
 def caching(model: str, checkpoint: Checkpoint, query: str) -> dict[str, str]:

@@ -1,13 +1,19 @@
 """Models and their checkpoints."""
 
-from fastapi import APIRouter, Response
+from itertools import chain
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import FileResponse
 
 from gan.errors import NotFound
+from gan.spec import CheckpointRequest
+from service.averages import averages_by_id, shown
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, matches
 from service.house import Inside, Loaded
-from service.openapi import HELD, problems
-from service.schemas import List, Model
+from service.openapi import HELD, json_body, problems
+from service.parsing import body_of
+from service.schemas import Checkpoint, List, Model
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -22,14 +28,16 @@ def list_models(
     """A page of models, newest first."""
     page = house.models.list(after=after, limit=limit, order=order)
     checkpoints = house.models.checkpoints_of(row.id for row in page.data)
-    return List.of(page, lambda row: Model.of(row, checkpoints[row.id], loaded))
+    averages = averages_by_id(house.storage, chain.from_iterable(checkpoints.values()))
+    return List.of(page, lambda row: Model.of(row, checkpoints[row.id], averages, loaded))
 
 
 @router.get("/{model}", summary="A model and its checkpoints", responses=problems(404))
 def get_model(model: Named, house: Inside, loaded: Loaded) -> Model:
     """A model by name or id; its checkpoints, newest first."""
     row = house.models.get(model)
-    return Model.of(row, house.models.checkpoints(row.id), loaded)
+    checkpoints = house.models.checkpoints(row.id)
+    return Model.of(row, checkpoints, averages_by_id(house.storage, checkpoints), loaded)
 
 
 @router.delete("/{model}", status_code=204, summary="Delete a model", responses=problems(404, 409))
@@ -39,6 +47,25 @@ def delete_model(model: Named, house: Inside) -> Response:
     return Response(status_code=204)
 
 
+PIN: dict[str, Any] = {"pin": {"summary": "Keep it for good", "value": {"pinned": True}}}
+Change = Annotated[CheckpointRequest, Depends(body_of(CheckpointRequest))]
+
+
+@router.patch(
+    "/{model}/checkpoints/{checkpoint}",
+    summary="Pin a checkpoint, or let it go",
+    openapi_extra=json_body(CheckpointRequest, PIN),
+    responses=problems(400, 404, 409, 413, 415),
+)
+def change_checkpoint(model: Named, checkpoint: Named, body: Change, house: Inside) -> Checkpoint:
+    """Have a checkpoint (named by its id, its count of images, or `best`) never be retired, or let it go.
+
+    One that is let go stays until its model's next checkpoint is published.
+    """
+    row = house.models.pin(model, checkpoint, body.pinned)
+    return Checkpoint.of(row, shown(house.storage, row))
+
+
 @router.get(
     "/{model}/checkpoints/{checkpoint}/download",
     summary="Download a checkpoint",
@@ -46,7 +73,7 @@ def delete_model(model: Named, house: Inside) -> Response:
     responses=problems(404, 409) | HELD | {200: {"content": {SAFETENSORS: {}}, "description": "A safetensors file."}},
 )
 def download_checkpoint(model: Named, checkpoint: Named, house: Inside, if_none_match: IfNoneMatch = None) -> Response:
-    """The model part of a checkpoint (named by its id or by its count of images), as a safetensors file."""
+    """The model part of a checkpoint (named by its id, its count of images, or `best`), as a safetensors file."""
     row, found = house.models.resolve(f"{model}@{checkpoint}")
     path = house.storage.path(found.path)
     if not path.is_file():

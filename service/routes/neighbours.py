@@ -16,7 +16,8 @@ from service.house import House, Inside
 from service.neighbours import Packed, nearest, opened
 from service.openapi import problems
 from service.planning import Inputs, class_names, plan_samples
-from service.routes.images import Label, Reference, query_named
+from service.routes.images import Condition, Ema, Label, Reference, numbers, query_named
+from service.sampling import average
 from service.schemas import Neighbour, Neighbours
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -27,7 +28,13 @@ Count = Annotated[int, Plain, Query(ge=1, le=16, description="How many neighbour
 
 @router.get("/{model}/neighbours", summary="The data nearest to a sample", responses=problems(404, 409, 413))
 async def list_neighbours(
-    model: Reference, house: Inside, seed: Seed, label: Label = None, count: Count = 8
+    model: Reference,
+    house: Inside,
+    seed: Seed,
+    label: Label = None,
+    condition: Condition = None,
+    ema: Ema = None,
+    count: Count = 8,
 ) -> Neighbours:
     """The images (or points) of the training data that lie nearest to what a seed makes, nearest first.
 
@@ -37,8 +44,8 @@ async def list_neighbours(
     row, checkpoint = await house.read(house.models.resolve, model)
     data = await house.read(data_of, house, row)
     labels: list[str | int] | None = None if label is None else [label]
-    spec = SampleSpec(model=checkpoint.id, seed=seed, labels=labels)
-    async with house.engine.generator(checkpoint) as loaded:
+    spec = SampleSpec(model=checkpoint.id, seed=seed, labels=labels, condition=numbers(condition))
+    async with house.engine.generator(checkpoint, await average(house, checkpoint, ema)) as loaded:
         with query_named():
             inputs: Inputs = await house.engine.work(plan_samples, spec, loaded)
         made, _ = await house.engine.sample(loaded, inputs.z, inputs.c)
@@ -49,6 +56,7 @@ async def list_neighbours(
         dataset=row.dataset,
         seed=seed,
         label=label_of(loaded, inputs),
+        ema=loaded.ema,
         typical=typical,
         data=found,
     )

@@ -29,12 +29,19 @@ class Fake:
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str], int]] = field(default_factory=list)
 
+    bodies: list[tuple[str, bytes]] = field(default_factory=list)
+    """What was sent, up to 64 kB of each."""
+
     def on(self, call: str, *answers: Answer) -> None:
         self.answers[call] = list(answers)
 
     def next(self, call: str) -> Answer:
         known = self.answers.get(call, [problem(404, "not_found", f"no answer for {call}")])
         return known.pop(0) if len(known) > 1 else known[0]
+
+    def sent(self, call: str) -> list[Any]:
+        """The JSON bodies of a call."""
+        return [json.loads(body) for name, body in self.bodies if name == call]
 
     def calls(self, call: str) -> list[dict[str, str]]:
         return [headers for name, headers, _ in self.asked if name == call]
@@ -66,9 +73,13 @@ def fake_server() -> Iterator[Fake]:
 
         def answer(self) -> None:
             left = length = int(self.headers.get("Content-Length") or 0)
+            body = b""
             while left:
-                left -= len(self.rfile.read(min(left, 1 << 16)))
+                piece = self.rfile.read(min(left, 1 << 16))
+                left -= len(piece)
+                body = (body + piece)[: 1 << 16]
             call = f"{self.command} {self.path}"
+            fake.bodies.append((call, body))
             fake.asked.append((call, dict(self.headers.items()), length))
             answer = fake.next(call)
             content = answer.content()
@@ -78,7 +89,7 @@ def fake_server() -> Iterator[Fake]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the base class's names
+        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the base class's names
 
         def log_message(self, *words: object) -> None:
             pass

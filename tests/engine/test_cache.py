@@ -15,8 +15,8 @@ class Loads:
     def __init__(self):
         self.ids = []
 
-    async def __call__(self, checkpoint):
-        self.ids.append(checkpoint.id)
+    async def __call__(self, checkpoint, ema):
+        self.ids.append(checkpoint.id if ema is None else (checkpoint.id, ema))
         await asyncio.sleep(0.001)
         if checkpoint.id.startswith("bad"):
             raise CheckpointCorrupt("gone")
@@ -105,6 +105,23 @@ def test_a_request_that_gives_up_does_not_stop_the_load_for_the_others():
         first.cancel()
         await second
         assert loads.ids == ["a"]
-        assert cache._entries["a"].users == 0
+        assert cache._entries["a", None].users == 0
+
+    asyncio.run(scenario())
+
+
+def test_every_average_of_a_checkpoint_is_a_generator_of_its_own():
+    async def scenario():
+        loads = Loads()
+        cache = Cache(loads, 20)
+        for ema in (None, 400.0, None, 400.0):
+            async with cache.using(checkpoint("a"), ema):
+                pass
+        assert loads.ids == ["a", ("a", 400.0)]
+        assert (cache.ids, cache.bytes) == ({"a"}, 20)
+        await use(cache, "b")
+        async with cache.using(checkpoint("a"), 400.0):
+            pass
+        assert loads.ids == ["a", ("a", 400.0), "b"], "the default average, least recently used, has left"
 
     asyncio.run(scenario())

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from gan.checkpoint import ModelHeader, load_discriminator, load_generator, read_model, write_model
+from gan import checkpoint
+from gan.checkpoint import ModelHeader, average_prefix, load_discriminator, load_generator, read_model, write_model
 from gan.errors import CheckpointCorrupt
 from gan.networks.build import build_discriminator, build_generator
 from gan.spec import Conditioning, ImageShape, NetworkSpec
@@ -122,3 +124,102 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
     assert load_file(path)
+
+
+# ---- averages ----
+
+AVERAGED = HEADER.model_copy(update={"ema_halflife": 5000.0, "ema_halflives": (0.0, 400.0, 5000.0)})
+SEEDS = {"generator": 1, "ema.0": 4, "ema.400": 3}
+
+
+def averaged() -> dict[str, torch.Tensor]:
+    """A generator of another seed for each average."""
+    named = {
+        f"{prefix}.{k}": t
+        for prefix, seed in SEEDS.items()
+        for k, t in build_generator(SPEC, seed).state_dict().items()
+    }
+    return tensors() | named
+
+
+@pytest.mark.parametrize(
+    ("ema", "prefix"), [(None, "generator"), (5000.0, "generator"), (400.0, "ema.400"), (0.0, "ema.0")]
+)
+def test_an_average_is_loaded_by_its_half_life(tmp_path: Path, ema: float | None, prefix: str) -> None:
+    path = tmp_path / "model.safetensors"
+    written = write_model(path, AVERAGED, averaged())
+    loaded = load_generator(path, written.sha256, ema)
+    z, c = torch.randn(3, 5), torch.eye(2)[[0, 1, 0]]
+    assert torch.equal(loaded.module(z, c), build_generator(SPEC, SEEDS[prefix]).eval()(z, c))
+    assert loaded.ema == (5000.0 if ema is None else ema)
+    assert average_prefix(ema, 5000.0) == prefix
+
+
+def test_only_what_one_generator_needs_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.safetensors"
+    write_model(path, AVERAGED, averaged() | {"points.mean": torch.zeros(2)})
+    read: list[str] = []
+
+    class Watched:
+        def __init__(self, *arguments: object, **named: object) -> None:
+            self.file = safe_open(*arguments, **named)
+
+        def __enter__(self) -> "Watched":
+            self.file = self.file.__enter__()
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            self.file.__exit__(*error)
+
+        def metadata(self) -> dict[str, str]:
+            return self.file.metadata()
+
+        def keys(self) -> list[str]:
+            return self.file.keys()
+
+        def get_tensor(self, name: str) -> torch.Tensor:
+            read.append(name)
+            return self.file.get_tensor(name)
+
+    monkeypatch.setattr(checkpoint, "safe_open", Watched)
+    load_generator(path, ema=400.0)
+    assert sorted(read) == sorted([f"ema.400.{k}" for k in build_generator(SPEC).state_dict()] + ["points.mean"])
+
+
+def test_an_average_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    write_model(path, AVERAGED, averaged())
+    with pytest.raises(CheckpointCorrupt, match="do not fit"):
+        load_generator(path, ema=401.0)
+
+
+def test_a_file_written_before_there_were_averages_still_reads(tmp_path: Path) -> None:
+    """The header as it was written then, word for word."""
+    path = tmp_path / "model.safetensors"
+    header = {
+        "format": "ganymede.model",
+        "version": 1,
+        "network": {
+            "architecture": "dcgan",
+            "width": 8,
+            "latent_dim": 5,
+            "latent_distribution": "uniform",
+            "shape": {"kind": "images", "channels": 1, "height": 16, "width": 16},
+            "conditioning": {"kind": "class", "size": 2},
+            "batch_norm": False,
+            "spectral_norm": True,
+        },
+        "recipe": "sngan",
+        "classes": ["cat", "dog"],
+        "class_counts": [3, 4],
+        "images": 640,
+        "seed": 7,
+        "dataset_digest": "ab",
+        "loss": "hinge",
+    }
+    save_file(tensors(), path, metadata={"ganymede": json.dumps(header)})
+    loaded = load_generator(path)
+    assert (loaded.header.ema_halflife, loaded.header.ema_halflives, loaded.ema) == (None, (), None)
+    z, c = torch.randn(3, 5), torch.eye(2)[[0, 1, 0]]
+    assert torch.equal(loaded.module(z, c), build_generator(SPEC, 1).eval()(z, c))
+    assert load_discriminator(path)

@@ -130,6 +130,10 @@ def test_a_small_dataset_bounds_the_batch() -> None:
 @pytest.mark.parametrize(
     ("facts", "fields", "param"),
     [
+        (FACES, {"ema_halflife": 500.0, "ema_halflives": [400, 5000]}, "ema_halflives"),
+        (FACES, {"ema_halflife": 500.0, "ema_halflives": []}, "ema_halflives"),
+        (FACES, {"metric": "wasserstein_exact"}, "metric"),
+        (POINTS, {"metric": "fid"}, "metric"),
         (FACES, {"recipe": "dcgan", "clip": 0.1}, "clip"),
         (FACES, {"recipe": "wgan", "gradient_penalty": 5}, "gradient_penalty"),
         (FACES, {"recipe": "wgan", "betas": (0.5, 0.9)}, "betas"),

@@ -20,7 +20,7 @@ class Maker:
         packed = Packed("images", digest, f"datasets/{digest}", 512, 8, 8, 8, 1, classes=["0", "1"])
         return self.datasets.finish_prepare(job.id, job.epoch, packed)
 
-    def spec(self, keep: int = 3) -> TrainingSpec:
+    def spec(self, keep: int = 3, best: int = 1) -> TrainingSpec:
         network = NetworkSpec(
             architecture="r3",
             width=16,
@@ -29,18 +29,18 @@ class Maker:
             shape=ImageShape(channels=1, height=8, width=8),
             conditioning=Conditioning(kind="class", size=2),
         )
-        return TrainingSpec.model_validate(SPEC | {"network": network, "keep_checkpoints": keep})
+        return TrainingSpec.model_validate(SPEC | {"network": network, "keep_checkpoints": keep, "keep_best": best})
 
-    def training(self, priority: int = 0, keep: int = 3) -> Job:
+    def training(self, priority: int = 0, keep: int = 3, best: int = 1) -> Job:
         """A queued training job of a model of its own."""
         if not self.count:
             self.ready = self.dataset()
         self.count += 1
-        return self.jobs.create_training(self.spec(keep), self.ready, f"model{self.count}", priority)
+        return self.jobs.create_training(self.spec(keep, best), self.ready, f"model{self.count}", priority)
 
-    def held(self, lease: float = 30, keep: int = 3) -> Job:
+    def held(self, lease: float = 30, keep: int = 3, best: int = 1) -> Job:
         """A training job that runs."""
-        self.training(keep=keep)
+        self.training(keep=keep, best=best)
         job = self.jobs.claim("train", "wrk_1", lease)
         assert job is not None
         return job

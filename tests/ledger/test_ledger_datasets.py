@@ -88,6 +88,16 @@ def test_a_name_is_taken_once(datasets: Datasets, jobs: Jobs) -> None:
     assert len(jobs.list().data) == 1
 
 
+def test_a_name_that_a_failed_dataset_holds_can_be_freed_and_it_is_said_how(datasets: Datasets, jobs: Jobs) -> None:
+    dataset = datasets.create("digits", UPLOAD)
+    jobs.cancel(dataset.job_id or "")
+    with pytest.raises(Conflict, match=r"ganymede datasets rm digits.*DELETE /v1/datasets/digits") as caught:
+        datasets.create("digits", UPLOAD)
+    assert caught.value.param == "name"
+    datasets.delete("digits")
+    assert datasets.create("digits", UPLOAD).status == "preparing"
+
+
 def test_datasets_are_listed_newest_first(datasets: Datasets) -> None:
     made = [datasets.create(name, UPLOAD).id for name in ("a", "b", "c")]
     page = datasets.list(limit=2)

@@ -58,6 +58,11 @@ def test_a_failed_preparation_says_why(service: Running) -> None:
     service.jobs.finish(job.id, job.epoch, "failed", error=error)
     dataset = service.http.get("/v1/datasets/hopeless").json()
     assert dataset["status"] == "failed"
+    again = service.upload("hopeless").json()
+    assert (again["code"], again["param"]) == ("conflict", "name")
+    assert "ganymede datasets rm hopeless" in again["detail"]
+    assert service.http.delete("/v1/datasets/hopeless").status_code == 204
+    assert service.upload("hopeless").status_code == 202
     assert dataset["error"] == error
 
 

@@ -73,3 +73,51 @@ def test_a_model_is_deleted_with_its_files_once_no_job_works_on_it(service: Runn
 
 def test_uploading_a_model_is_not_built_yet(service: Running, is_problem: Check) -> None:
     is_problem(service.http.post("/v1/models", files={"file": ("m.safetensors", b"x")}), 405, "method_not_allowed")
+
+
+# ---- pins ----
+
+
+def test_a_checkpoint_is_pinned_kept_and_let_go(service: Running) -> None:
+    job = service.running("kept", keep_checkpoints=2, keep_best=0)
+    first = service.checkpoint(job, 10)
+    url = "/v1/models/kept/checkpoints"
+    pinned = service.http.patch(f"{url}/{first.id}", json={"pinned": True})
+    assert (pinned.status_code, pinned.json()["pinned"], pinned.json()["id"]) == (200, True, first.id)
+    for images in (20, 30, 40):
+        service.checkpoint(job, images)
+    model = service.http.get("/v1/models/kept").json()
+    assert [(one["images"], one["pinned"]) for one in model["checkpoints"]] == [(40, False), (30, False), (10, True)]
+    assert service.http.patch(f"{url}/10", json={"pinned": False}).json()["pinned"] is False
+    assert len(service.http.get("/v1/models/kept").json()["checkpoints"]) == 3
+    service.checkpoint(job, 50)
+    assert [one["images"] for one in service.http.get("/v1/models/kept").json()["checkpoints"]] == [50, 40]
+
+
+def test_a_pin_that_cannot_be_is_a_problem(service: Running, is_problem: Check) -> None:
+    service.running("unpinned")
+    url = "/v1/models/unpinned/checkpoints"
+    is_problem(service.http.patch(f"{url}/10", json={"pinned": True}), 409, "conflict")
+    job = service.running("pinnable")
+    service.checkpoint(job, 10)
+    url = "/v1/models/pinnable/checkpoints"
+    for checkpoint in ("11", "ckpt_nobody", "best"):
+        is_problem(service.http.patch(f"{url}/{checkpoint}", json={"pinned": True}), 404, "not_found")
+    is_problem(service.http.patch("/v1/models/nobody/checkpoints/10", json={"pinned": True}), 404, "not_found")
+    for body, param in [({}, "pinned"), ({"pinned": 1}, "pinned"), ({"pinned": True, "x": 1}, "x")]:
+        is_problem(service.http.patch(f"{url}/10", json=body), 422, "invalid_request", param)
+    is_problem(service.http.patch(f"{url}/10", content=b"pinned"), 415)
+    assert service.http.get("/v1/models/pinnable").json()["checkpoints"][0]["pinned"] is False
+
+
+def test_a_model_shows_the_metric_that_was_chosen_or_asked_for(service: Running, is_problem: Check) -> None:
+    service.queued("chosen")
+    asked = service.queued("asked", metric="recall", ema_halflives=[400])
+    for name, metric in {"chosen": "fid", "asked": "recall"}.items():
+        model = service.http.get(f"/v1/models/{name}").json()
+        assert (model["metric"], model["best"]) == (metric, None)
+    assert (asked["spec"]["ema_halflife"], asked["spec"]["ema_halflives"]) == (400.0, [400.0])
+    is_problem(service.train("images", "points-metric", metric="wasserstein_exact"), 422, "invalid_request", "metric")
+    refused = service.train("images", "contrary", ema_halflife=5, ema_halflives=[400])
+    is_problem(refused, 422, "invalid_request", "ema_halflives")
+    is_problem(service.train("images", "twice", ema_halflives=[4, 4]), 422, "invalid_request", "ema_halflives")

@@ -282,7 +282,9 @@ def test_query_parameters_are_held_to_the_document(service: Running, is_problem:
     is_problem(service.http.get("/v1/jobs?limit=101"), 422, "invalid_request", "limit")
     is_problem(service.http.get("/v1/jobs?status=canceled"), 422, "invalid_request", "status")
     is_problem(service.http.get("/v1/jobs?order=up"), 422, "invalid_request", "order")
-    is_problem(service.http.get("/v1/jobs?after=job_none"), 422, "invalid_request", "after")
+    gone = is_problem(service.http.get("/v1/jobs?after=job_none"), 422, "invalid_request", "after")
+    assert "was deleted, or there never was" in gone["detail"]
+    assert "begin without after" in gone["detail"]
     is_problem(service.http.get("/v1/jobs?after=%00"), 422, "invalid_request", "after")
     is_problem(service.http.get("/livez?verbose=1"), 422, "invalid_request", "verbose")
     is_problem(service.http.get("/v1/jobs?limit=3&limit=4"), 422, "invalid_request", "limit")

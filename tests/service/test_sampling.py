@@ -47,6 +47,7 @@ def test_one_sample_is_one_png_that_says_how_to_make_it_again(service):
         "checkpoint": "ckpt_pets1000",
         "images": 1000,
         "truncation": 0.5,
+        "ema": None,
         "seeds": [42],
         "labels": ["dog"],
     }

@@ -25,6 +25,7 @@ from worker.protocol import (
     StateFile,
     Stopped,
 )
+from worker.training import averages
 from worker.training.data import TrainingData, open_packed
 from worker.training.diagnosis import Abandoned, Report
 from worker.training.estimates import FEWEST
@@ -199,12 +200,14 @@ class TrainingJob:
             images=self.state.counters.images,
             seed=self.spec.seed,
             dataset_digest=self.assignment.dataset["digest"],
+            ema_halflife=self.spec.ema_halflife,
+            ema_halflives=averages.selectable(self.spec),
         )
         return write_model(path, header, self._model_tensors())
 
     def _model_tensors(self) -> dict[str, torch.Tensor]:
         players = self.state.players
-        tensors = {f"generator.{k}": t for k, t in players.average.state_dict().items()}
+        tensors = averages.model_tensors(players, self.spec)
         tensors |= {f"discriminator.{k}": t for k, t in players.discriminator.state_dict().items()}
         if not self.data.images:
             tensors |= {"points.mean": self.data.mean, "points.std": self.data.std}

@@ -9,13 +9,13 @@ import torch
 
 from gan.errors import Diverged
 from gan.spec import TrainingSpec
-from worker.training import schedules
+from worker.training import averages, schedules
 from worker.training.augment import Augmentation, augmentation, draw, unchanged
 from worker.training.capture import Captured, Step
 from worker.training.data import TrainingData
 from worker.training.diagnosis import Diagnosis, Report, gradient_norm
 from worker.training.draws import Deck, Stream, latents, numbers
-from worker.training.players import figures, update_average
+from worker.training.players import figures
 from worker.training.state import TrainingState, state_tensors
 from worker.training.step import Batch, discriminator_step, generator_step
 
@@ -93,8 +93,7 @@ class Trainer:
         scalars = self._generator_step(players, batch, self.spec, figures(self.spec, self.spent))
         self.state.meters.add(scalars | {"gradient_norm_generator": gradient_norm(players.generator)})
         a_round = counters.since_generator * self.spec.batch_size
-        decay = schedules.ema_decay(self.spec.ema_halflife, counters.images, a_round)
-        update_average(players.average, players.generator, decay)
+        averages.follow(players, self.spec, counters.images, a_round)
         counters.generator_steps += 1
         counters.since_generator = 0
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan.averages import number_of
 from gan.networks.build import build_discriminator, build_generator
 from gan.spec import Optimizer as OptimizerName
 from gan.spec import TrainingSpec
@@ -31,6 +32,7 @@ class Figures:
 class Players:
     """Generator, discriminator, the generator's exponential moving average, and the optimisers of the first two.
 
+    `average` draws by default; `averages` are those kept beside it, by the half-life's whole number of images.
     `execution` says how their steps are run.
     """
 
@@ -39,6 +41,7 @@ class Players:
     average: nn.Module
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer
+    averages: nn.ModuleDict = field(default_factory=nn.ModuleDict)
     execution: Execution = PLAIN
 
 
@@ -63,12 +66,15 @@ def new_players(spec: TrainingSpec, device: torch.device, how: Execution = PLAIN
     for network in (generator, discriminator):
         network.to(device, memory_format=how.memory_format)  # type: ignore[call-overload]  # missing in torch's stub
     optimizer = (DEVICE_OPTIMIZERS if how.captured else OPTIMIZERS)[spec.optimizer]
+    average = deepcopy(generator).eval().requires_grad_(False)
+    beside = [halflife for halflife in spec.ema_halflives if halflife != spec.ema_halflife]
     return Players(
         generator,
         discriminator,
-        deepcopy(generator).eval().requires_grad_(False),
+        average,
         optimizer(generator.parameters(), spec),
         optimizer(discriminator.parameters(), spec),
+        nn.ModuleDict({str(number_of(halflife)): deepcopy(average) for halflife in beside}),
         how,
     )
 

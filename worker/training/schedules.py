@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable
 
+from gan.averages import EMA_SHARE
 from gan.spec import Schedule, TrainingSpec
 
 SHAPES: dict[str, Callable[[float], float]] = {
     "linear": lambda spent: spent,
     "cosine": lambda spent: (1 - math.cos(math.pi * spent)) / 2,
 }
-EMA_SHARE = 0.05
-"""The EMA's half-life is at most this share of the images seen, or a short job would be averaged with its beginning."""
 
 
 def spent(spec: TrainingSpec, images: int, seconds: float) -> float:

@@ -52,6 +52,7 @@ class TrainingState:
             "generator": p.generator,
             "discriminator": p.discriminator,
             "average": p.average,
+            "averages": p.averages,
             "augment": self.strength,
         }
 
