@@ -91,7 +91,7 @@ Label = Annotated[str | int, Field(union_mode="left_to_right")]
 Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
 Lipschitz = Literal["none", "weight_clipping", "gradient_penalty", "spectral_norm"]
 RecipeName = Literal["minimax", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "r3gan"]
-Architecture = Literal["mlp", "dcgan", "resnet", "r3"]
+Architecture = Literal["mlp", "dcgan", "resnet", "r3", "unet"]
 Augment = Literal["none", "diffaugment", "ada"]
 LatentDistribution = Literal["normal", "uniform"]
 Optimizer = Literal["adam", "rmsprop"]
@@ -160,9 +160,12 @@ DataShape = Annotated[ImageShape | PointShape, Field(discriminator="kind")]
 
 
 class Conditioning(Words):
-    """What the generator is given beside z: nothing, one of `size` classes, or a vector of `size` numbers."""
+    """What the generator is given beside z: nothing, one of `size` classes, a vector of `size` numbers, or an image.
 
-    kind: Literal["none", "class", "vector"] = "none"
+    An image has `size` channels, and the height and width of the images that are made.
+    """
+
+    kind: Literal["none", "class", "vector", "image"] = "none"
     size: Annotated[int, Field(ge=0)] = 0
 
 
@@ -173,6 +176,8 @@ class DatasetFacts(Words):
     shape: DataShape
     classes: tuple[str, ...] = ()
     condition_dims: int = 0
+    input_channels: int | None = None
+    """Channels of the inputs of a dataset of pairs, whose targets have `shape`; None of any other dataset."""
 
 
 # ---- networks ----
@@ -190,8 +195,8 @@ class NetworkRequest(Request):
 class NetworkSpec(Words):
     """A generator and its discriminator, fully described: the same spec always builds the same networks.
 
-    `width` is the architecture's base channel count (dcgan: ngf = ndf; resnet, r3: channels of the finest
-    stage; mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
+    `width` is the architecture's base channel count (dcgan: ngf = ndf; resnet, r3, unet: channels of the
+    finest stage; mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
     """
 
     architecture: Architecture
@@ -211,7 +216,8 @@ class TrainRequest(Request):
     """Body of `POST /v1/jobs` with `type: train`. What is left out is chosen.
 
     `augment`: `diffaugment` transforms all that the discriminator sees, `ada` as often as it overfits; `auto`, as if
-    it were left out, goes by the number and size of the images. Points have `none`.
+    it were left out, goes by the number and size of the images. Points have `none`. `l1` is for pairs alone: the weight
+    of the mean absolute difference between what is made of an input and its target.
     """
 
     type: Literal["train"]
@@ -227,6 +233,7 @@ class TrainRequest(Request):
     gradient_penalty: Positive | None = None
     r1: NonNegative | None = None
     r2: NonNegative | None = None
+    l1: NonNegative | None = None
     critic_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
     batch_size: Annotated[int, Field(ge=2, le=65536)] | None = None
     optimizer: Optimizer | None = None
@@ -279,6 +286,7 @@ class TrainingSpec(Words):
     gradient_penalty: float
     r1: float
     r2: float
+    l1: float = 0.0
     critic_steps: int
     critic_boost: CriticBoost | None
     batch_size: int

@@ -19,10 +19,10 @@ from worker.training.players import Figures, Players, tune
 
 @dataclass(frozen=True)
 class Batch:
-    """x: data (N, …). c: its conditions (N, size) or None, given to the generated half too. z: latents (N, latent_dim).
+    """x: data (N, …). c: its conditions (N, …) or None, given to the generated half too. z: latents (N, latent_dim).
 
     `alpha`: (N,) in [0, 1], where on the line between real and generated the gradient penalty looks. `augmented`: T,
-    what D sees of images; one and the same for real and generated.
+    what D sees of images; one and the same for real and generated. `shown`: what D sees of conditions that are images.
     """
 
     x: Tensor
@@ -30,6 +30,12 @@ class Batch:
     z: Tensor
     alpha: Tensor
     augmented: Augmentation = unchanged
+    shown: Augmentation = unchanged
+
+    @property
+    def seen(self) -> Tensor | None:
+        """The conditions as D sees them."""
+        return None if self.c is None else self.shown(self.c)
 
 
 @cached()
@@ -45,7 +51,8 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
         fake = G(batch.z, batch.c)
     real = batch.x.detach().requires_grad_(now.r1 > 0)
     fake.requires_grad_(now.r2 > 0)
-    r, f = D(T(real), batch.c), D(T(fake), batch.c)
+    c = batch.seen
+    r, f = D(T(real), c), D(T(fake), c)
     loss = loss_of.discriminator(r, f)
     penalty = torch.zeros((), device=loss.device)
     if now.r1 > 0:
@@ -54,7 +61,7 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
         penalty = penalty + now.r2 * zero_centred(f, fake)
     if spec.lipschitz == "gradient_penalty":
         penalty = penalty + spec.gradient_penalty * one_centred(
-            lambda x, c: D(T(x), c), real, fake, batch.c, batch.alpha
+            lambda x, c: D(T(x), c), real, fake, c, batch.alpha
         )
     tune(players.discriminator_optimizer, now)
     players.discriminator_optimizer.zero_grad(set_to_none=True)
@@ -71,15 +78,22 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
 
 @cached()
 def generator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
-    """One update of G against the present D. Returns its loss, detached."""
+    """One update of G against the present D. Returns its loss, detached; with λ = l1 > 0 also the mean |G(z, c) - x|.
+
+    λ times that is added to the loss (pix2pix: Isola 2017, eq. 4), where x is the target of the input c.
+    """
     D, G, T, loss_of = players.discriminator, players.generator, batch.augmented, LOSSES[spec.loss]
     D.requires_grad_(False)
-    f = D(T(G(batch.z, batch.c)), batch.c)
+    fake, c = G(batch.z, batch.c), batch.seen
+    f = D(T(fake), c)
     with torch.no_grad():
-        r = D(T(batch.x), batch.c) if loss_of.pairs else f
-    loss = loss_of.generator(r, f)
+        r = D(T(batch.x), c) if loss_of.pairs else f
+    loss, beside = loss_of.generator(r, f), {}
+    if spec.l1 > 0:
+        beside["l1"] = (fake - batch.x).abs().mean()
+        loss = loss + spec.l1 * beside["l1"]
     tune(players.generator_optimizer, now)
     players.generator_optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     players.generator_optimizer.step()
-    return {"loss_generator": loss.detach()}
+    return {"loss_generator": loss.detach(), **{name: value.detach() for name, value in beside.items()}}
