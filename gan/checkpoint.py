@@ -2,8 +2,8 @@
 
 The *model* part holds what serving needs: the averaged generator (`generator.*`), the discriminator
 (`discriminator.*`), for points the data's `points.mean` and `points.std`, for vector conditions a sample of the
-training data's (`conditions`, (M, K)), for pairs some of their inputs (`inputs`, (M, H, W, C) uint8). Its header is a `ModelHeader`. The *training state* part is described in
-`worker.training.state`; both are written and read here.
+training data's (`conditions`, (M, K)), for pairs some of their inputs (`inputs`, (M, H, W, C) uint8). Its header is a
+`ModelHeader`. The *training state* part is described in `worker.training.state`; both are written and read here.
 """
 
 import hashlib

@@ -3,8 +3,8 @@
 A block is 1×1 → bias, leaky ReLU → grouped 3×3 → bias, leaky ReLU → 1×1 (zero at first), plus the skip; two a stage.
 Resampling is bilinear [1, 2, 1], with the 1×1 that changes the channels on the low-resolution side.
 The generator starts from a learned base grid times a linear function of z; the discriminator ends in a depthwise
-convolution over the whole grid and a linear layer. Conditions: beside z in G, projected in D, which looks at pairs of images
-as well (`gan.networks.unet` has the generator for them).
+convolution over the whole grid and a linear layer. Conditions: beside z in G, projected in D, which
+looks at pairs of images as well (`gan.networks.unet` has the generator for them).
 """
 
 import math

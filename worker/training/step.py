@@ -60,9 +60,7 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
     if now.r2 > 0:
         penalty = penalty + now.r2 * zero_centred(f, fake)
     if spec.lipschitz == "gradient_penalty":
-        penalty = penalty + spec.gradient_penalty * one_centred(
-            lambda x, c: D(T(x), c), real, fake, c, batch.alpha
-        )
+        penalty = penalty + spec.gradient_penalty * one_centred(lambda x, c: D(T(x), c), real, fake, c, batch.alpha)
     tune(players.discriminator_optimizer, now)
     players.discriminator_optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss + penalty)
