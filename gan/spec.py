@@ -87,6 +87,8 @@ Latent = Annotated[list[float], Field(min_length=1, max_length=4096, fail_fast=T
 Vector = Annotated[list[float], Field(fail_fast=True)]
 Label = Annotated[str | int, Field(union_mode="left_to_right")]
 """A class by name or by index."""
+Picture = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
+"""A PNG, JPEG or WebP image in base64."""
 
 Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
 Lipschitz = Literal["none", "weight_clipping", "gradient_penalty", "spectral_norm"]
@@ -316,7 +318,8 @@ class SampleSpec(Request):
     """Body of `POST /v1/samples`. One of `seeds`, `seed` (+ `count`) or `latents` says which samples.
 
     `truncation` is ψ in [0, 1]. `labels` has one entry a sample, or one for all; `condition` is a vector for all
-    samples or one a sample. A label left out is drawn from the seed by the training data's frequencies.
+    samples or one a sample; `inputs`, for models of pairs, has one entry a sample, or one for all. A label left out is
+    drawn from the seed by the training data's frequencies, an input from those that the checkpoint carries.
     """
 
     model: Reference
@@ -326,6 +329,7 @@ class SampleSpec(Request):
     latents: Annotated[list[Latent], Field(min_length=1, fail_fast=True), Listed] | None = None
     labels: Annotated[list[Label], Field(min_length=1, fail_fast=True), Listed] | None = None
     condition: Annotated[Vector | Annotated[list[Vector], Field(fail_fast=True)] | None, Listed] = None
+    inputs: Annotated[list[Picture], Field(min_length=1, fail_fast=True), Listed] | None = None
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
     layout: Literal["grid", "separate"] | None = None
     columns: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -346,12 +350,13 @@ class SampleSpec(Request):
 
 
 class Keyframe(Request):
-    """A point to walk through: a seed or a latent, with a label or condition if the model takes one."""
+    """A point to walk through: a seed or a latent, with a label, condition or input if the model takes one."""
 
     seed: Seed | None = None
     latent: Latent | None = None
     label: Label | None = None
     condition: Vector | None = None
+    input: Picture | None = None
 
     @model_validator(mode="after")
     def one_source(self) -> Self:
@@ -363,10 +368,15 @@ class Keyframe(Request):
 
 
 class InterpolationSpec(Request):
-    """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out."""
+    """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out.
+
+    `input` is that of all keyframes which have none of their own; without any, one is drawn for the whole walk from the
+    first keyframe's seed.
+    """
 
     model: Reference
     keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64, fail_fast=True), Listed]
+    input: Picture | None = None
     frames: Annotated[int, Field(ge=2, le=MOST_ROWS)] = 16
     method: Literal["slerp", "lerp"] = "slerp"
     easing: Literal["linear", "ease_in_out"] = "linear"
