@@ -27,8 +27,9 @@ def opened_input(text: str, network: NetworkSpec, param: str) -> Floats:
     assert isinstance(network.shape, ImageShape)
     size = network.shape.width, network.shape.height
     try:
+        encoded = BytesIO(b64decode(text, validate=True))
         with damage_is_unreadable():
-            picture = decode(BytesIO(b64decode(text, validate=True)), MOST_PIXELS, size)
+            picture = decode(encoded, MOST_PIXELS, size)
     except Error as error:
         raise InvalidRequest(f"{param} is not base64: {error}", param=param) from error
     except TooLarge as error:
