@@ -21,17 +21,33 @@ BLOCKS_PER_STAGE = 2
 """One on the way down and one on the way up."""
 
 
+class Drawn(nn.Module):
+    """A linear function of z, of variance one at first: (N, latent_dim) → (N, channels).
+
+    The weights are N(0, 1) and are scaled where they are used (Karras 2018, sec. 4.1). Written as small numbers they
+    would be gone after a few dozen of Adam's steps: the first thing that a discriminator teaches is that most of what z
+    does is wrong, and a generator without z has to choose one of several outcomes for good.
+    """
+
+    def __init__(self, latent_dim: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(channels, latent_dim))
+        self.scale = latent_dim**-0.5
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z Wᵀ / √latent_dim."""
+        return nn.functional.linear(z, self.weight * self.scale)
+
+
 class Modulation(nn.Module):
-    """x · (1 + a(z)) + b(z), a channel at a time, a and b linear in z and of variance one at first.
+    """x · (1 + a(z)) + b(z), a channel at a time, a and b linear in z.
 
     (N, C, H, W), (N, latent_dim) → (N, C, H, W).
     """
 
     def __init__(self, latent_dim: int, channels: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(latent_dim, 2 * channels)
-        nn.init.normal_(self.linear.weight, 0.0, latent_dim**-0.5)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = Drawn(latent_dim, 2 * channels)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """As above."""
@@ -75,8 +91,7 @@ class UnetGenerator(nn.Module):
         self.encode = nn.ModuleList(ResidualBlock(a, depth) for a in channels[::-1])
         self.down = nn.ModuleList(Downsample(a, b) for a, b in pairwise(channels[::-1]))
         self.basis = nn.Parameter(torch.randn(channels[0], *sizes[0]))
-        self.linear = nn.Linear(spec.latent_dim, channels[0], bias=False)
-        nn.init.normal_(self.linear.weight, 0.0, spec.latent_dim**-0.5)
+        self.linear = Drawn(spec.latent_dim, channels[0])
         self.join = scaled(nn.Conv2d(2 * channels[0], channels[0], 1, bias=False), 1.0)
         self.bottleneck = ResidualBlock(channels[0], depth)
         stages = zip(pairwise(channels), sizes[1:], strict=True)
