@@ -5,7 +5,7 @@ it; the discriminator beside it is R3GAN's, over the input and the image at once
 
 z must decide whatever the input leaves open. A generator that meets z in one place only learns to pass it over, and
 dropout as a source of chance (Isola 2017, sec. 3.1) changes little. Here z makes half of the coarsest grid, as it makes
-all of it in R3GAN, and scales and shifts every channel of the decoder at every size (as in FiLM, Perez 2018).
+all of it in R3GAN, and scales and shifts half of the decoder's channels at every size (as in FiLM, Perez 2018).
 """
 
 from itertools import pairwise
@@ -40,20 +40,23 @@ class Drawn(nn.Module):
 
 
 class Modulation(nn.Module):
-    """x · (1 + a(z)) + b(z), a channel at a time, a and b linear in z.
+    """Half of the channels as they are, the others times a(z) plus b(z), a and b linear in z.
 
-    (N, C, H, W), (N, latent_dim) → (N, C, H, W).
+    (N, C, H, W), (N, latent_dim) → (N, C, H, W). What the input says for certain can go by the first half, so that
+    nothing has to be unlearned of z in the second; and there z is no shade of a common answer, since a(z) has mean zero:
+    what is learned for one z is not learned for its opposite.
     """
 
     def __init__(self, latent_dim: int, channels: int) -> None:
         super().__init__()
-        self.linear = Drawn(latent_dim, 2 * channels)
+        self.drawn = channels // 2
+        self.linear = Drawn(latent_dim, 2 * self.drawn)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """As above."""
         scale, shift = self.linear(z)[:, :, None, None].chunk(2, dim=1)
-        modulated: Tensor = x * (1 + scale) + shift
-        return modulated
+        certain, open = x.split([x.shape[1] - self.drawn, self.drawn], dim=1)
+        return torch.cat([certain, open * scale + shift], dim=1)
 
 
 class Decoded(nn.Module):
