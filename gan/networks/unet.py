@@ -43,8 +43,8 @@ class Modulation(nn.Module):
     """Half of the channels as they are, the others times a(z) plus b(z), a and b linear in z.
 
     (N, C, H, W), (N, latent_dim) → (N, C, H, W). What the input says for certain can go by the first half, so that
-    nothing has to be unlearned of z in the second; and there z is no shade of a common answer, since a(z) has mean zero:
-    what is learned for one z is not learned for its opposite.
+    nothing of z has to be unlearned in the second. There z is no shade of a common answer: a(z) has mean zero, and what
+    is learned for one z is not learned for its opposite.
     """
 
     def __init__(self, latent_dim: int, channels: int) -> None:
@@ -55,8 +55,8 @@ class Modulation(nn.Module):
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """As above."""
         scale, shift = self.linear(z)[:, :, None, None].chunk(2, dim=1)
-        certain, open = x.split([x.shape[1] - self.drawn, self.drawn], dim=1)
-        return torch.cat([certain, open * scale + shift], dim=1)
+        certain, drawn = x[:, self.drawn :], x[:, : self.drawn]
+        return torch.cat([certain, drawn * scale + shift], dim=1)
 
 
 class Decoded(nn.Module):
@@ -80,8 +80,11 @@ class Decoded(nn.Module):
 
 
 class UnetGenerator(nn.Module):
-    """z (N, latent_dim), c (N, size, H, W) in [-1, 1] → images (N, C, H, W), trained towards [-1, 1] and clamped when
-    encoded."""
+    """z (N, latent_dim), c (N, size, H, W) in [-1, 1] → images (N, C, H, W) in [-1, 1].
+
+    Squashed by tanh (Isola 2017), unlike R3GAN's: where z decides between two outcomes, a pixel is one thing or the
+    other, and what saturates can step from one to the other.
+    """
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
@@ -102,13 +105,13 @@ class UnetGenerator(nn.Module):
         self.to_image = scaled(nn.Conv2d(channels[-1], spec.shape.channels, 1, bias=False), 1.0)
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
-        """Images (N, C, H, W), around [-1, 1]."""
+        """Images (N, C, H, W) in [-1, 1]."""
         *finer, coarsest = self._encoded(c)
         drawn = self.basis * self.linear(z)[:, :, None, None]
         h = self.bottleneck(self.join(torch.cat([coarsest, drawn], dim=1)))
         for stage, seen in zip(self.decode, reversed(finer), strict=True):
             h = stage(h, seen, z)
-        images: Tensor = self.to_image(h)
+        images: Tensor = self.to_image(h).tanh()
         return images
 
     def _encoded(self, c: Tensor) -> list[Tensor]:
