@@ -2,9 +2,9 @@
 
 The *model* part holds what serving needs: the averaged generator (`generator.*`), the other averages (`ema.400.*`, by
 their half-lives in images; `ema.0.*` is the raw generator), the discriminator (`discriminator.*`), for points the
-data's `points.mean` and `points.std`, for vector conditions a sample of the training data's (`conditions`, (M, K)). Its
-header is a `ModelHeader`. The *training state* part is described in `worker.training.state`; both are written and read
-here.
+data's `points.mean` and `points.std`, for vector conditions a sample of the training data's (`conditions`, (M, K)), for
+pairs some of their inputs (`inputs`, (M, H, W, C) uint8). Its header is a `ModelHeader`. The *training state* part is
+described in `worker.training.state`; both are written and read here.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import torch
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -28,6 +29,9 @@ from gan.networks.build import build_discriminator, build_generator
 from gan.spec import NetworkSpec, RecipeName, Words
 
 METADATA_KEY = "ganymede"
+MOST_KEPT_INPUTS = 256
+MOST_KEPT_BYTES = 4 * 2**20
+"""Inputs of pairs that a model part carries at most, to draw from when a request names none, and their bytes."""
 
 
 class ModelHeader(Words):
@@ -64,8 +68,8 @@ class Written:
 class LoadedGenerator:
     """A generator in eval mode with what sampling needs beside it.
 
-    `mean`, `std` (D,) turn standardised points into the data's units; `conditions` (M, K) are training conditions.
-    `ema` is the half-life of this average; None where the file does not say.
+    `mean`, `std` (D,) turn standardised points into the data's units; `conditions` (M, K) are training conditions, of
+    pairs (M, C, H, W) in [-1, 1]. `ema` is the half-life of this average; None where the file does not say.
     """
 
     header: ModelHeader
@@ -180,11 +184,22 @@ def load_generator(path: Path, sha256: str | None = None, ema: float | None = No
     def prefix(header: ModelHeader) -> str:
         return average_prefix(ema, header.ema_halflife)
 
-    header, tensors = read_model(path, sha256, lambda header: (f"{prefix(header)}.", "points.", "conditions"))
+    header, tensors = read_model(path, sha256, lambda header: (f"{prefix(header)}.", "points.", "conditions", "inputs"))
     module = _filled(build_generator(header.network), part(tensors, prefix(header)), path)
     points = part(tensors, "points")
+    conditions = from_levels(tensors["inputs"]) if "inputs" in tensors else tensors.get("conditions")
     which = header.ema_halflife if ema is None else ema
-    return LoadedGenerator(header, module, points.get("mean"), points.get("std"), tensors.get("conditions"), which)
+    return LoadedGenerator(header, module, points.get("mean"), points.get("std"), conditions, which)
+
+
+def to_levels(inputs: Tensor) -> Tensor:
+    """(M, C, H, W) in [-1, 1] → uint8 (M, H, W, C): a quarter of the bytes, and exact for what came from an image."""
+    return ((inputs.permute(0, 2, 3, 1) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def from_levels(levels: Tensor) -> Tensor:
+    """The inverse of `to_levels`."""
+    return levels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def load_discriminator(path: Path, sha256: str | None = None) -> nn.Module:

@@ -80,6 +80,8 @@ WIDTHS: dict[tuple[str, bool], tuple[int, str]] = {
     ("resnet", True): (64, "the published width of 48 and 128 pixels"),
     ("r3", False): (24, "a width that a CPU bears"),
     ("r3", True): (64, "a width that a GPU bears"),
+    ("unet", False): (24, "a width that a CPU bears"),
+    ("unet", True): (64, "a width that a GPU bears"),
 }
 
 
@@ -160,6 +162,7 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
         ),
         r1=r1,
         r2=r2,
+        l1=_l1(request, conditioning, choosing),
         critic_steps=critic_steps,
         critic_boost=recipe.critic_boost if request.critic_steps is None else None,
         batch_size=batch_size,
@@ -204,6 +207,7 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
     lipschitz = request.lipschitz or recipe.lipschitz
     optimizer = request.optimizer or recipe.optimizer
     points = isinstance(facts.shape, PointShape)
+    pairs = facts.input_channels is not None and request.conditional is not False
     architecture = request.network.architecture
     metrics = measurable(facts.shape)
     rules: list[tuple[bool, str, str]] = [
@@ -229,10 +233,28 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
             f"{request.augment} is made of transforms of images; points have none: leave augment out",
         ),
         (
-            request.conditional is True and not facts.classes and not facts.condition_dims,
+            request.conditional is True and not facts.classes and not facts.condition_dims and not pairs,
             "conditional",
             "the dataset has no labels to condition on; leave conditional out, or upload class folders, a labels.csv, "
-            "or a table with a label or c_* columns",
+            "folders input and target of pairs, or a table with a label or c_* columns",
+        ),
+        (
+            pairs and architecture not in (None, "unet"),
+            "network.architecture",
+            f"{architecture} takes no image as its condition; pairs use unet, or conditional false for the targets "
+            "alone",
+        ),
+        (
+            not pairs and architecture == "unet",
+            "network.architecture",
+            "unet makes an image out of an image, and needs pairs to train on: upload folders input and target with "
+            "equal file names (and leave conditional out), or choose dcgan, resnet or r3",
+        ),
+        (
+            bool(request.l1) and not pairs,
+            "l1",
+            "l1 compares what is made of an input with its target, and there are no such pairs to train on here: "
+            "leave l1 out, or upload folders input and target with equal file names (and leave conditional out)",
         ),
         (
             request.batch_size is not None and request.batch_size > facts.count,
@@ -308,6 +330,9 @@ def _usual_budget(regime: Regime, gpu: bool) -> int:
 def _conditioning(request: TrainRequest, facts: DatasetFacts, choosing: Choosing) -> Conditioning:
     if request.conditional is False:
         return Conditioning()
+    if facts.input_channels is not None:
+        choosing.pick("conditional", request.conditional, True, "the dataset has pairs: an input for each target")
+        return Conditioning(kind="image", size=facts.input_channels)
     if len(facts.classes) > 1 or (facts.classes and request.conditional):
         choosing.pick("conditional", request.conditional, True, f"the dataset has {len(facts.classes)} classes")
         return Conditioning(kind="class", size=len(facts.classes))
@@ -318,6 +343,11 @@ def _conditioning(request: TrainRequest, facts: DatasetFacts, choosing: Choosing
         return Conditioning(kind="vector", size=facts.condition_dims)
     choosing.pick("conditional", request.conditional, False, "the dataset has no labels to tell apart")
     return Conditioning()
+
+
+def _l1(request: TrainRequest, conditioning: Conditioning, choosing: Choosing) -> float:
+    paired = conditioning.kind == "image"
+    return choosing.pick("l1", request.l1, 0.0, "the game alone" if paired else "not in force: there are no pairs")
 
 
 def _network(
@@ -333,6 +363,8 @@ def _network(
     asked = request.network
     images = isinstance(facts.shape, ImageShape)
     usual, why = (recipe.image_architecture, f"{request.recipe}'s network") if images else ("mlp", "points")
+    if conditioning.kind == "image":
+        usual, why = "unet", "pairs: an image is made out of an image"
     architecture = choosing.pick("network.architecture", asked.architecture, usual, why)
     width, reason = WIDTHS[architecture, gpu]
     latent_dim, latent_reason = (recipe.latent_dim, "as published") if images else (POINT_LATENT_DIM, "points")

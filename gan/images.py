@@ -111,6 +111,26 @@ def on_white(picture: Pixels) -> Pixels:
     return laid
 
 
+def alike(a: Pixels, b: Pixels) -> tuple[Pixels, Pixels]:
+    """Pictures of one size (…, H, W, C) in as many channels as the richer of the two needs to be shown beside it."""
+    colours = max(count - has_alpha(count) for count in (a.shape[-1], b.shape[-1]))
+    alpha = has_alpha(a.shape[-1]) or has_alpha(b.shape[-1])
+    first, second = (with_channels(picture, colours, alpha=alpha) for picture in (a, b))
+    return first, second
+
+
+def with_channels(pixels: Pixels, colours: int, *, alpha: bool) -> Pixels:
+    """Grey pictures (…, H, W, 1 or 2) repeated in 3 `colours` where so many are asked for, opaque where there was no
+    alpha; colours and alpha that are there stay."""
+    has = has_alpha(pixels.shape[-1])
+    colour = pixels[..., :-1] if has else pixels
+    if colour.shape[-1] < colours:
+        colour = colour.repeat(colours, axis=-1)
+    if not alpha:
+        return colour
+    return np.concatenate([colour, pixels[..., -1:] if has else np.full_like(pixels[..., :1], 255)], axis=-1)
+
+
 # ---- sheets ----------------------------------------------------------------------------------------------------------
 
 

@@ -111,11 +111,13 @@ Latent = Annotated[list[float], Field(min_length=1, max_length=4096, fail_fast=T
 Vector = Annotated[list[float], Field(fail_fast=True)]
 Label = Annotated[str | int, Field(union_mode="left_to_right")]
 """A class by name or by index."""
+Picture = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
+"""A PNG, JPEG or WebP image in base64."""
 
 Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
 Lipschitz = Literal["none", "weight_clipping", "gradient_penalty", "spectral_norm"]
 RecipeName = Literal["minimax", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "r3gan"]
-Architecture = Literal["mlp", "dcgan", "resnet", "r3"]
+Architecture = Literal["mlp", "dcgan", "resnet", "r3", "unet"]
 Augment = Literal["none", "diffaugment", "ada"]
 LatentDistribution = Literal["normal", "uniform"]
 Optimizer = Literal["adam", "rmsprop"]
@@ -184,9 +186,12 @@ DataShape = Annotated[ImageShape | PointShape, Field(discriminator="kind")]
 
 
 class Conditioning(Words):
-    """What the generator is given beside z: nothing, one of `size` classes, or a vector of `size` numbers."""
+    """What the generator is given beside z: nothing, one of `size` classes, a vector of `size` numbers, or an image.
 
-    kind: Literal["none", "class", "vector"] = "none"
+    An image has `size` channels, and the height and width of the images that are made.
+    """
+
+    kind: Literal["none", "class", "vector", "image"] = "none"
     size: Annotated[int, Field(ge=0)] = 0
 
 
@@ -197,6 +202,8 @@ class DatasetFacts(Words):
     shape: DataShape
     classes: tuple[str, ...] = ()
     condition_dims: int = 0
+    input_channels: int | None = None
+    """Channels of the inputs of a dataset of pairs, whose targets have `shape`; None of any other dataset."""
 
 
 # ---- networks ----
@@ -214,8 +221,8 @@ class NetworkRequest(Request):
 class NetworkSpec(Words):
     """A generator and its discriminator, fully described: the same spec always builds the same networks.
 
-    `width` is the architecture's base channel count (dcgan: ngf = ndf; resnet, r3: channels of the finest
-    stage; mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
+    `width` is the architecture's base channel count (dcgan: ngf = ndf; resnet, r3, unet: channels of the
+    finest stage; mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
     """
 
     architecture: Architecture
@@ -237,7 +244,8 @@ class TrainRequest(Request):
     `ema_halflife` is the average that draws by default (0: none), `ema_halflives` are all that are kept. `augment`:
     `diffaugment` transforms all that the discriminator sees, `ada` as often as it overfits; `auto`, as if it were left
     out, goes by the number and size of the images. Points have `none`. `model@best` follows `metric`, and so do the
-    `keep_best` checkpoints that stay beside the newest.
+    `keep_best` checkpoints that stay beside the newest. `l1` is for pairs alone: the weight of the mean absolute
+    difference between what is made of an input and its target.
     """
 
     type: Literal["train"]
@@ -253,6 +261,7 @@ class TrainRequest(Request):
     gradient_penalty: Positive | None = None
     r1: NonNegative | None = None
     r2: NonNegative | None = None
+    l1: NonNegative | None = None
     critic_steps: Annotated[int, Field(ge=1, le=1000)] | None = None
     batch_size: Annotated[int, Field(ge=2, le=65536)] | None = None
     optimizer: Optimizer | None = None
@@ -309,6 +318,7 @@ class TrainingSpec(Words):
     gradient_penalty: float
     r1: float
     r2: float
+    l1: float = 0.0
     critic_steps: int
     critic_boost: CriticBoost | None
     batch_size: int
@@ -341,8 +351,9 @@ class SampleSpec(Request):
     """Body of `POST /v1/samples`. One of `seeds`, `seed` (+ `count`) or `latents` says which samples.
 
     `truncation` is ψ in [0, 1]; `ema` is one of the checkpoint's averages, by its half-life. `labels` has one entry a
-    sample, or one for all; `condition` is a vector for all samples or one a sample. A label left out is drawn from the
-    seed by the training data's frequencies.
+    sample, or one for all; `condition` is a vector for all samples or one a sample; `inputs`, for models of pairs, has
+    one entry a sample, or one for all. A label left out is drawn from the seed by the training data's frequencies, an
+    input from those that the checkpoint carries.
     """
 
     model: Reference
@@ -352,6 +363,7 @@ class SampleSpec(Request):
     latents: Annotated[list[Latent], Field(min_length=1, fail_fast=True), Listed] | None = None
     labels: Annotated[list[Label], Field(min_length=1, fail_fast=True), Listed] | None = None
     condition: Annotated[Vector | Annotated[list[Vector], Field(fail_fast=True)] | None, Listed] = None
+    inputs: Annotated[list[Picture], Field(min_length=1, fail_fast=True), Listed] | None = None
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
     ema: Ema | None = None
     layout: Literal["grid", "separate"] | None = None
@@ -373,12 +385,13 @@ class SampleSpec(Request):
 
 
 class Keyframe(Request):
-    """A point to walk through: a seed or a latent, with a label or condition if the model takes one."""
+    """A point to walk through: a seed or a latent, with a label, condition or input if the model takes one."""
 
     seed: Seed | None = None
     latent: Latent | None = None
     label: Label | None = None
     condition: Vector | None = None
+    input: Picture | None = None
 
     @model_validator(mode="after")
     def one_source(self) -> Self:
@@ -392,11 +405,13 @@ class Keyframe(Request):
 class InterpolationSpec(Request):
     """Body of `POST /v1/interpolations`. `frames` is the total with end points; `loop` leaves the repeat out.
 
-    `truncation` and `ema` are as in a `SampleSpec`.
+    `truncation` and `ema` are as in a `SampleSpec`. `input` is that of all keyframes which have none of their own;
+    without any, one is drawn for the whole walk from the first keyframe's seed.
     """
 
     model: Reference
     keyframes: Annotated[list[Keyframe], Field(min_length=2, max_length=64, fail_fast=True), Listed]
+    input: Picture | None = None
     frames: Annotated[int, Field(ge=2, le=MOST_ROWS)] = 16
     method: Literal["slerp", "lerp"] = "slerp"
     easing: Literal["linear", "ease_in_out"] = "linear"

@@ -51,6 +51,7 @@ class Dataset(Record):
     channels: int | None = None
     dims: int | None = None
     condition_dims: int | None = None
+    input_channels: int | None = None
     classes: list[str] | None = None
     bytes: int | None = None
     digest: str | None = None

@@ -41,6 +41,7 @@ class Dataset:
     channels: int | None
     dims: int | None
     condition_dims: int
+    input_channels: int | None
     classes: list[str]
     report: dict[str, Any] | None
     created_at: float
@@ -55,6 +56,7 @@ class Dataset:
             shape=self._shape(),
             classes=tuple(self.classes),
             condition_dims=self.condition_dims,
+            input_channels=self.input_channels,
         )
 
     def _shape(self) -> ImageShape | PointShape:
@@ -77,6 +79,7 @@ class Packed:
     channels: int | None = None
     dims: int | None = None
     condition_dims: int = 0
+    input_channels: int | None = None
     classes: list[str] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
 

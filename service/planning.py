@@ -14,6 +14,7 @@ from gan.errors import InvalidRequest
 from gan.latents import draw_condition, draw_label, latent, latents, path, truncate, walk
 from gan.spec import MAX_SEED, ImageShape, InterpolationSpec, Label, NetworkSpec, SampleSpec
 from service.engine.runtime import Floats, Loaded
+from service.inputs import opened_input
 
 T = TypeVar("T")
 
@@ -30,8 +31,8 @@ DRAWN: Final = 2**32
 class Inputs:
     """What a generator is given for N rows.
 
-    z (N, latent_dim) is truncated already; c (N, K) are one-hot rows, mixtures of them, or vectors. `seeds` has None
-    where a row came from a latent or lies between keyframes.
+    z (N, latent_dim) is truncated already; c (N, K) are one-hot rows, mixtures of them, or vectors, or c (N, C, H, W)
+    images in [-1, 1]. `seeds` has None where a row came from a latent or lies between keyframes.
     """
 
     z: Floats
@@ -44,9 +45,11 @@ class Asked(NamedTuple):
 
     label: Label | None
     condition: list[float] | None
+    input: str | None
     seed: int
-    label_param: str
-    condition_param: str
+    input_param: str
+    label_param: str = "labels"
+    condition_param: str = "condition"
 
 
 # ---- samples ----
@@ -60,13 +63,14 @@ def settled(spec: SampleSpec) -> SampleSpec:
 
 
 def count_of(spec: SampleSpec) -> int:
-    """How many samples were asked for: as many as seeds, latents, `count`, labels or condition vectors say, else 1."""
+    """How many samples were asked for: as many as seeds, latents, `count`, or the conditions say, else 1."""
     listed = spec.seeds or spec.latents
-    return len(listed) if listed else spec.count or len(spec.labels or ()) or len(vectors_of(spec) or ()) or 1
+    conditions = (spec.labels or (), vectors_of(spec) or (), spec.inputs or ())
+    return len(listed) if listed else spec.count or max(map(len, conditions)) or 1
 
 
 def plan_samples(spec: SampleSpec, loaded: Loaded) -> Inputs:
-    """Latents and conditions of a settled request. Raises InvalidRequest, which names the field."""
+    """Latents and conditions of a settled request. Raises InvalidRequest, which names the field, LimitExceeded."""
     network, count = loaded.header.network, count_of(spec)
     seeds = seeds_of(spec, count)
     if spec.latents:
@@ -75,9 +79,11 @@ def plan_samples(spec: SampleSpec, loaded: Loaded) -> Inputs:
         z = latents([seed for seed in seeds if seed is not None], network.latent_dim, network.latent_distribution)
     labels = spread(spec.labels, count, "labels")
     conditions = spread(vectors_of(spec), count, "condition")
+    pictures = spread(spec.inputs, count, "inputs")
+    alone = pictures is not spec.inputs  # one for all, or none
     asked = [
-        Asked(label, condition, index if seed is None else seed, "labels", "condition")
-        for index, (seed, label, condition) in enumerate(zip(seeds, labels, conditions, strict=True))
+        Asked(label, condition, picture, i if seed is None else seed, f"inputs.{0 if alone else i}")
+        for i, (seed, label, condition, picture) in enumerate(zip(seeds, labels, conditions, pictures, strict=True))
     ]
     return Inputs(truncated(z, spec.truncation, network), conditions_of(asked, loaded), seeds)
 
@@ -138,17 +144,23 @@ def keyframes_of(spec: InterpolationSpec, loaded: Loaded) -> tuple[Floats, Float
             for i, frame in enumerate(spec.keyframes)
         ]
     )
-    asked = [
-        Asked(
-            frame.label,
-            frame.condition,
-            i if frame.seed is None else frame.seed,
-            f"keyframes.{i}.label",
-            f"keyframes.{i}.condition",
-        )
-        for i, frame in enumerate(spec.keyframes)
-    ]
-    return z, conditions_of(asked, loaded)
+    return z, conditions_of([asked_of(spec, i, loaded) for i in range(len(spec.keyframes))], loaded)
+
+
+def asked_of(spec: InterpolationSpec, i: int, loaded: Loaded) -> Asked:
+    """What a keyframe asks for as its condition. Inputs are drawn for the whole walk, by its first keyframe."""
+    frame = spec.keyframes[i]
+    drawn_by = 0 if loaded.header.network.conditioning.kind == "image" else i
+    seed = spec.keyframes[drawn_by].seed
+    return Asked(
+        frame.label,
+        frame.condition,
+        frame.input or spec.input,
+        drawn_by if seed is None else seed,
+        "input" if frame.input is None else f"keyframes.{i}.input",
+        f"keyframes.{i}.label",
+        f"keyframes.{i}.condition",
+    )
 
 
 # ---- latents ----
@@ -174,16 +186,20 @@ def truncated(z: Floats, psi: float, network: NetworkSpec) -> Floats:
 
 
 def conditions_of(asked: Sequence[Asked], loaded: Loaded) -> Floats | None:
-    """The condition matrix (N, K) of the rows; None for a model that takes none. Raises InvalidRequest."""
+    """The conditions (N, K) or (N, C, H, W) of the rows; None for a model that takes none.
+
+    Raises InvalidRequest, LimitExceeded.
+    """
     return CONDITIONS[loaded.header.network.conditioning.kind](asked, loaded)
 
 
 def no_condition(asked: Sequence[Asked], loaded: Loaded) -> None:
-    """A model without conditions refuses labels and vectors alike."""
+    """A model without conditions refuses labels, vectors and inputs alike."""
     del loaded
     for row in asked:
         refuse_label(row, "this model is unconditional: it takes no labels")
         refuse_condition(row, "this model is unconditional: it takes no condition")
+        refuse_input(row, "this model is unconditional: it takes no inputs")
 
 
 def one_hot(asked: Sequence[Asked], loaded: Loaded) -> Floats:
@@ -193,6 +209,7 @@ def one_hot(asked: Sequence[Asked], loaded: Loaded) -> Floats:
     counts = loaded.header.class_counts if any(loaded.header.class_counts) else (1,) * size
     for row in asked:
         refuse_condition(row, "this model is conditioned on a class: give a label")
+        refuse_input(row, "this model is conditioned on a class, and takes no inputs: give a label")
     drawn = [
         draw_label(row.seed, counts) if row.label is None else class_index(row.label, classes, row.label_param)
         for row in asked
@@ -202,16 +219,50 @@ def one_hot(asked: Sequence[Asked], loaded: Loaded) -> Floats:
 
 def vectors(asked: Sequence[Asked], loaded: Loaded) -> Floats:
     """The vectors asked for, or those of training rows drawn by seed."""
+    size = loaded.header.network.conditioning.size
     for row in asked:
-        refuse_label(row, f"this model is conditioned on {loaded.header.network.conditioning.size} numbers, not labels")
+        refuse_label(row, f"this model is conditioned on {size} numbers, not labels")
+        refuse_input(row, f"this model is conditioned on {size} numbers, and takes no inputs: give a condition")
     return np.stack([vector(row, loaded) for row in asked])
+
+
+def pictures(asked: Sequence[Asked], loaded: Loaded) -> Floats:
+    """The inputs asked for, or some of the training data's drawn by seed: (N, C, H, W) in [-1, 1].
+
+    Where all rows have one input, it is held once.
+    """
+    for row in asked:
+        refuse_label(row, "this model is conditioned on an image, and takes no labels: give inputs")
+        refuse_condition(row, "this model is conditioned on an image, and takes no condition: give inputs")
+    known: dict[str | int, Floats] = {}
+    rows = [picture(row, loaded, known) for row in asked]
+    if len(known) == 1:
+        return np.broadcast_to(rows[0], (len(rows), *rows[0].shape))
+    return np.stack(rows)
 
 
 CONDITIONS: Final[dict[str, Callable[[Sequence[Asked], Loaded], Floats | None]]] = {
     "none": no_condition,
     "class": one_hot,
     "vector": vectors,
+    "image": pictures,
 }
+
+
+def picture(row: Asked, loaded: Loaded, known: dict[str | int, Floats]) -> Floats:
+    """One input, float32 (C, H, W) in [-1, 1]; what is `known` already is not decoded again.
+
+    Raises InvalidRequest where it cannot be read or none can be drawn, LimitExceeded.
+    """
+    if row.input is None:
+        if loaded.conditions is None:
+            raise InvalidRequest("this model needs an input, an image in base64", param=row.input_param)
+        index = draw_condition(row.seed, len(loaded.conditions))
+        drawn: Floats = known.setdefault(index, loaded.conditions[index])
+        return drawn
+    if row.input not in known:
+        known[row.input] = opened_input(row.input, loaded.header.network, row.input_param)
+    return known[row.input]
 
 
 def vector(row: Asked, loaded: Loaded) -> Floats:
@@ -259,6 +310,12 @@ def refuse_label(row: Asked, reason: str) -> None:
     """Raises InvalidRequest where a label was given."""
     if row.label is not None:
         raise InvalidRequest(reason, param=row.label_param)
+
+
+def refuse_input(row: Asked, reason: str) -> None:
+    """Raises InvalidRequest where an image was given."""
+    if row.input is not None:
+        raise InvalidRequest(reason, param=row.input_param)
 
 
 def refuse_condition(row: Asked, reason: str) -> None:

@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final, Literal
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -12,7 +13,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 
 from gan.averages import number_of
-from gan.images import ANIMATIONS, STILLS, Animation, Format, Pixels, grid, resize, strip
+from gan.images import ANIMATIONS, STILLS, Animation, Format, Pixels, grid, resize, strip, to_uint8
 from gan.latents import walk
 from gan.plots import moving, scatter, trail
 from gan.spec import InterpolationSpec, Returns, SampleSpec
@@ -92,7 +93,7 @@ def way_of(answer: Answer, spec: InterpolationSpec) -> dict[str, Any]:
     steps = walk(len(spec.keyframes), spec.frames, spec.easing, spec.loop)
     stops = [index for index, (_, _, share) in enumerate(steps) if share == 0]
     keyframes = [
-        frame.model_dump(exclude_none=True) | named(answer, stop)
+        frame.model_dump(exclude_none=True, exclude={"input"}) | named(answer, stop)
         for frame, stop in zip(spec.keyframes, stops, strict=True)
     ]
     return {"keyframes": keyframes, **spec.model_dump(include={"frames", "method", "easing", "loop", "fps"})}
@@ -127,9 +128,16 @@ def vector_naming(answer: Answer, row: Values) -> dict[str, Any]:
     return {"condition": row.tolist()}
 
 
+def image_naming(answer: Answer, row: Values) -> dict[str, Any]:
+    """`input`: sha256 of the levels that the network was given, so that rows of one input are known for it."""
+    del answer
+    return {"input": sha256(to_uint8(row[None]).tobytes()).hexdigest()}
+
+
 CONDITION_NAMES: Final[dict[str, Callable[[Answer, Values], dict[str, Any]]]] = {
     "class": class_naming,
     "vector": vector_naming,
+    "image": image_naming,
 }
 
 

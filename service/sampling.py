@@ -27,7 +27,7 @@ JSON_NUMBERS: Final = 4_000_000
 HEADER_CHARACTERS: Final = 2_000
 """A header that lists seeds or labels is cut after this many characters, and then ends in `...`."""
 
-COUNTING: Final = ("seeds", "latents", "count", "labels", "condition")
+COUNTING: Final = ("seeds", "latents", "count", "labels", "condition", "inputs")
 """The fields that say how many samples there are, as `count_of` reads them."""
 
 Choose = Callable[[NetworkSpec], Offer]

@@ -17,6 +17,7 @@ class Sample(Answer):
     label: str | None = Field(description="Null where the model takes no class, or between two of them.")
     mixture: dict[str, float] | None = Field(None, description="Between two labels: class → share.")
     condition: list[float] | None = Field(None, description="Of a model conditioned on numbers.")
+    input: str | None = Field(None, description="Of a model of pairs: sha256 of the input's levels, as it was given.")
     latent: list[float] | None = Field(None, description="As the generator got it: truncation is done already.")
     b64_json: str | None = Field(None, description="The image as a PNG, in base64.")
     point: list[float] | None = Field(None, description="In the data's own units.")
@@ -104,6 +105,10 @@ SAMPLE_EXAMPLES: Final[dict[str, Example]] = {
         "summary": "A model conditioned on numbers (c_ columns of points, labels.csv of images)",
         "value": {"model": "branches", "seed": 0, "count": 100, "condition": [0.5]},
     },
+    "inputs": {
+        "summary": "A model of pairs: four images made of one (a PNG, JPEG or WebP in base64)",
+        "value": {"model": "crossing", "seed": 0, "count": 4, "inputs": ["iVBORw0KGgo…"]},
+    },
 }
 
 INTERPOLATION_EXAMPLES: Final[dict[str, Example]] = {
@@ -122,5 +127,9 @@ INTERPOLATION_EXAMPLES: Final[dict[str, Example]] = {
             "layout": "animation",
             "fps": 24,
         },
+    },
+    "input": {
+        "summary": "A model of pairs: from one image of an input to another",
+        "value": {"model": "crossing", "keyframes": [{"seed": 1}, {"seed": 2}], "frames": 12, "input": "iVBORw0KGgo…"},
     },
 }

@@ -149,6 +149,7 @@ class Dataset(Resource):
         channels=1,
         dims=None,
         condition_dims=0,
+        input_channels=None,
         classes=["0", "1", "2"],
         bytes=115008,
         digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -179,6 +180,7 @@ class Dataset(Resource):
     channels: int | None = Field(description="1 grey, 3 RGB; 2 and 4 the same with alpha.")
     dims: int | None = Field(description="Numbers of a point.")
     condition_dims: int = Field(description="Numbers of a condition vector; 0 where there is none.")
+    input_channels: int | None = Field(description="Of pairs: channels of the inputs; `channels` are the targets'.")
     classes: list[str]
     bytes: int | None = Field(description="Size of the prepared form.")
     digest: str | None = Field(description="Content hash of the prepared form: equal data, equal digest.")
@@ -201,7 +203,7 @@ class Dataset(Resource):
 
 DATASET_FIELDS = (
     *("id", "name", "status", "error", "kind", "count", "width", "height", "channels"),
-    *("dims", "condition_dims", "classes", "bytes", "digest", "report"),
+    *("dims", "condition_dims", "input_channels", "classes", "bytes", "digest", "report"),
 )
 """Fields that a dataset's record and resource share."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gan.checkpoint import ModelHeader, Written, write_model
+from gan.checkpoint import ModelHeader, Written, to_levels, write_model
 from gan.networks.build import build_generator
 from gan.spec import Conditioning, ImageShape, NetworkSpec, PointShape
 
@@ -49,7 +49,9 @@ def write_seeded(
     if isinstance(spec.shape, PointShape):
         units = torch.arange(1, spec.shape.dims + 1, dtype=torch.float32)
         tensors |= {"points.mean": 10 * units, "points.std": units}
-    if conditions is not None:
+    if conditions is not None and spec.conditioning.kind == "image":
+        tensors["inputs"] = to_levels(conditions)
+    elif conditions is not None:
         tensors["conditions"] = conditions
     header = ModelHeader(
         network=spec,

@@ -139,6 +139,7 @@ class Prepared(Line):
     channels: int | None
     dims: int | None
     condition_dims: int
+    input_channels: int | None = None
     classes: list[str]
     report: dict[str, Any]
 

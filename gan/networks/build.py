@@ -11,6 +11,7 @@ from gan.networks.dcgan import DcganDiscriminator, DcganGenerator
 from gan.networks.mlp import MlpDiscriminator, MlpGenerator
 from gan.networks.r3 import R3Discriminator, R3Generator
 from gan.networks.resnet import ResnetDiscriminator, ResnetGenerator
+from gan.networks.unet import UnetGenerator
 from gan.spec import NetworkSpec
 
 
@@ -26,11 +27,12 @@ ARCHITECTURES: dict[str, Networks] = {
     "dcgan": Networks(DcganGenerator, DcganDiscriminator),
     "resnet": Networks(ResnetGenerator, ResnetDiscriminator),
     "r3": Networks(R3Generator, R3Discriminator),
+    "unet": Networks(UnetGenerator, R3Discriminator),
 }
 
 
 def build_generator(spec: NetworkSpec, seed: int = 0) -> nn.Module:
-    """The generator of `spec`: (z (N, latent_dim), c (N, size) | None) → (N, C, H, W) or (N, dims).
+    """The generator of `spec`: (z (N, latent_dim), c (N, size) | (N, size, H, W) | None) → (N, C, H, W) or (N, dims).
 
     Weights are drawn from `seed` alone, whatever else has drawn before.
     """

@@ -1,7 +1,9 @@
 """How a condition enters a network: as an embedding beside z in the generator, as a projection in the discriminator.
 
-A condition is always a float matrix c of shape (N, size): one-hot rows (or mixtures of classes, when walking from one
-label to another) for `class`, the numbers themselves for `vector`, None for `none`. A further kind is a further row.
+A condition is a float matrix c of shape (N, size): one-hot rows (or mixtures of classes, when walking from one label to
+another) for `class`, the numbers themselves for `vector`, None for `none`. A further kind is a further row. An `image`,
+c of shape (N, size, H, W) in [-1, 1], is not embedded: its pixels lie where those of the image to be made will lie, so
+the generator is built around it (`gan.networks.unet`), and the discriminator looks at both at once (`PairedInput`).
 """
 
 from collections.abc import Callable
@@ -79,6 +81,22 @@ class ConditionedInput(nn.Module):
     def forward(self, z: Tensor, c: Tensor | None) -> Tensor:
         """Joins z and the embedded c along the columns."""
         return z if self.embed is None else torch.cat([z, self.embed(c)], dim=1)
+
+
+class PairedInput(nn.Module):
+    """What a discriminator looks at: an image, and behind its channels those of the input that it was made for.
+
+    (N, C, H, W), (N, size, H, W) → (N, `channels`, H, W); without a condition that is an image, the image alone.
+    """
+
+    def __init__(self, channels: int, conditioning: Conditioning) -> None:
+        super().__init__()
+        self.paired = conditioning.kind == "image"
+        self.channels = channels + (conditioning.size if self.paired else 0)
+
+    def forward(self, x: Tensor, c: Tensor | None) -> Tensor:
+        """Joins x and c along the channels (Isola 2017)."""
+        return x if c is None or not self.paired else torch.cat([x, c], dim=1)
 
 
 class ProjectionHead(nn.Module):

@@ -3,7 +3,8 @@
 A block is 1×1 → bias, leaky ReLU → grouped 3×3 → bias, leaky ReLU → 1×1 (zero at first), plus the skip; two a stage.
 Resampling is bilinear [1, 2, 1], with the 1×1 that changes the channels on the low-resolution side.
 The generator starts from a learned base grid times a linear function of z; the discriminator ends in a depthwise
-convolution over the whole grid and a linear layer. Conditions: beside z in G, projected in D.
+convolution over the whole grid and a linear layer. Conditions: beside z in G, projected in D, which
+looks at pairs of images as well (`gan.networks.unet` has the generator for them).
 """
 
 import math
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.networks.conditioning import ConditionedInput, ProjectionHead
+from gan.networks.conditioning import ConditionedInput, PairedInput, ProjectionHead
 from gan.networks.sizes import Size, stage_sizes
 from gan.spec import ImageShape, NetworkSpec
 
@@ -156,15 +157,16 @@ class R3Generator(nn.Module):
 
 
 class R3Discriminator(nn.Module):
-    """Images (N, C, H, W), c (N, size) → logits (N,)."""
+    """Images (N, C, H, W), c (N, size) or an image (N, size, H, W) → logits (N,)."""
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         assert isinstance(spec.shape, ImageShape)
+        self.pair = PairedInput(spec.shape.channels, spec.conditioning)
         sizes = stage_sizes(spec.shape)[::-1]
         channels = channels_by_stage(spec.width, len(sizes))[::-1]
         depth = BLOCKS_PER_STAGE * len(sizes)
-        self.from_image = scaled(nn.Conv2d(spec.shape.channels, channels[0], 1, bias=False), 1.0)
+        self.from_image = scaled(nn.Conv2d(self.pair.channels, channels[0], 1, bias=False), 1.0)
         body = _blocks(channels[0], depth)
         for a, b in pairwise(channels):
             body += [Downsample(a, b), *_blocks(b, depth)]
@@ -174,6 +176,6 @@ class R3Discriminator(nn.Module):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Logits (N,)."""
-        features = self.pool(self.body(self.from_image(x))).flatten(1)
+        features = self.pool(self.body(self.from_image(self.pair(x, c)))).flatten(1)
         logits: Tensor = self.head(features, c)
         return logits

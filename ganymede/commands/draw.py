@@ -1,5 +1,6 @@
 """`ganymede sample` and `ganymede interpolate`."""
 
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -33,6 +34,13 @@ Returns = Annotated[
 Numbers = Annotated[
     str | None, typer.Option(metavar="X,Y,…", help="A condition vector, for models that were trained on one.")
 ]
+Inputs = Annotated[
+    list[Path] | None,
+    typer.Option("--input", metavar="FILE", help="For models of pairs: an image for all, or one a sample (repeated)."),
+]
+Input = Annotated[
+    Path | None, typer.Option("--input", metavar="FILE", help="For models of pairs: the image that is walked over.")
+]
 Target = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FILE", help="Where to write: .png .webp .jpg .gif .zip .json or .npy."),
@@ -47,6 +55,7 @@ def sample(
     seeds: Annotated[str | None, typer.Option(metavar="A,B,…", help="Seeds one by one, instead.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A class for all, or one a sample (repeated).")] = None,
     condition: Numbers = None,
+    input: Inputs = None,
     truncation: Truncation = None,
     ema: Ema = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Columns of a grid.")] = None,
@@ -64,6 +73,7 @@ def sample(
         "seeds": None if seeds is None else whole(seeds),
         "labels": label,
         "condition": None if condition is None else real(condition),
+        "inputs": [encoded(file) for file in input] if input else None,
         "truncation": truncation,
         "ema": None if ema is None else ema_of(ema),
         "columns": columns,
@@ -83,6 +93,7 @@ def interpolate(
     via: Annotated[list[int] | None, typer.Option(metavar="SEED", help="A stop in between; may be repeated.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A class for all, or one a stop (repeated).")] = None,
     condition: Numbers = None,
+    input: Input = None,
     frames: Annotated[int | None, typer.Option(min=2, help="Pictures in all, end points included.")] = None,
     method: Annotated[str | None, typer.Option(metavar="slerp|lerp", help="On the sphere, or straight.")] = None,
     easing: Annotated[str | None, typer.Option(metavar="linear|ease_in_out", help="How the pace changes.")] = None,
@@ -100,6 +111,7 @@ def interpolate(
     request = {
         "model": model,
         "keyframes": keyframes([start, *(via or []), to], label or [], condition),
+        "input": None if input is None else encoded(input),
         "frames": frames,
         "method": method,
         "easing": easing,
@@ -123,6 +135,14 @@ def keyframes(seeds: list[int], labels: list[str], condition: str | None) -> lis
     vector = None if condition is None else real(condition)
     stops = [{"seed": seed, "label": label, "condition": vector} for seed, label in zip(seeds, each, strict=True)]
     return [given(stop) for stop in stops]
+
+
+def encoded(file: Path) -> str:
+    """A file in base64, as requests have images. Raises UsageError where it cannot be read."""
+    try:
+        return b64encode(file.read_bytes()).decode()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
 
 
 def deliver(drawings: "Drawings", request: dict[str, Any], out: Path | None, as_json: bool) -> None:

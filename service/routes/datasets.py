@@ -35,8 +35,8 @@ class UploadForm(Words):
 # ---- making ----
 
 UPLOADABLE = (
-    "A zip of images (first folder level = class; or labels.csv at the root: file, then a label or numbers), "
-    "or .npy or .csv points."
+    "A zip of images (first folder level = class; or labels.csv at the root: file, then a label or numbers; or pairs: "
+    "folders input and target with equal file names), or .npy or .csv points."
 )
 
 SIDE = {"type": "integer", "minimum": IMAGE_SIDES[0], "maximum": IMAGE_SIDES[1], "description": "Of images."}
@@ -196,7 +196,8 @@ PREVIEW_POINTS = 5_000
     | {200: {"content": {"image/png": {}}, "description": "Real images, or points."}},
 )
 def get_dataset_preview(dataset: Named, house: Inside, if_none_match: IfNoneMatch = None) -> Response:
-    """A grid of real images, evenly spread over the data; points as a scatter plot. PNG."""
+    """A grid of real images, evenly spread over the data; of pairs each input beside its target; points as a scatter
+    plot. PNG."""
     row = house.datasets.get(dataset)
     if row.status != "ready" or row.path is None or row.kind is None:
         raise Conflict(f"dataset {row.name} is {row.status}: there is nothing to look at")
@@ -208,10 +209,20 @@ def get_dataset_preview(dataset: Named, house: Inside, if_none_match: IfNoneMatc
 
 
 def picture_of_images(folder: Path) -> images.Pixels:
-    """(H, W, C): a grid of images spread evenly over the packed ones."""
+    """(H, W, C): a grid of images spread evenly over the packed ones; of pairs, the halves are side by side."""
     pixels = spread(folder / "data.npy", PREVIEW_IMAGES)
+    if (folder / "inputs.npy").is_file():
+        pixels = pairs_of(
+            spread(folder / "inputs.npy", PREVIEW_IMAGES // 2), spread(folder / "data.npy", PREVIEW_IMAGES // 2)
+        )
     longer, (least, most) = max(pixels.shape[1:3]), PREVIEW_SIDES
     return images.grid(images.resize(pixels, min(most, longer * max(1, least // longer))), columns=10)
+
+
+def pairs_of(inputs: images.Pixels, targets: images.Pixels) -> images.Pixels:
+    """(N, H, W, Ci) and (N, H, W, C) → (2N, H, W, …): an input, its target, the next input …"""
+    both = np.stack(images.alike(inputs, targets), axis=1)
+    return both.reshape(-1, *both.shape[2:])
 
 
 def picture_of_points(folder: Path) -> images.Pixels:

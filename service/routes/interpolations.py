@@ -28,6 +28,7 @@ async def create_interpolation(spec: Spec, request: Request, house: Inside) -> R
 
     A film strip as PNG (the default), WebP or JPEG; moving as GIF, APNG or, with `layout: "animation"`, WebP; a zip of
     frames; latents or pixels as JSON or NumPy array. Every keyframe is a frame; `loop` goes back to the first and
-    leaves the repeat out. Between two labels the generator is given their mixture.
+    leaves the repeat out. Between two labels the generator is given their mixture, between two inputs too; `input` is
+    that of the whole walk.
     """
     return await sampled(house, spec, accepting(spec, request.headers.getlist("accept")))

@@ -33,5 +33,8 @@ async def create_samples(spec: Spec, request: Request, house: Inside) -> Respons
     `labels` are names or indices (a word that names a class is that class); left out, they are drawn from the seed by
     the frequencies of the training data, for latents from their position. `size` is the longer side of each picture in
     pixels: pictures of up to 32 are enlarged by whole factors as squares, all else is resampled.
+
+    `inputs`, for models of pairs, are images in base64, one for all samples or one a sample, brought to the model's
+    size and channels as training data are; left out, each is drawn from the seed among those that the checkpoint has.
     """
     return await sampled(house, spec, accepting(spec, request.headers.getlist("accept")))

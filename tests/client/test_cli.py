@@ -232,3 +232,19 @@ def test_a_series_shows_what_a_terminal_has_room_for(fake: Fake, capsys: pytest.
 def test_a_preview_is_written_under_no_other_formats_name(capsys: pytest.CaptureFixture[str], what: str) -> None:
     assert run([what, "preview", "x", "--out", "x.webp"]) == 2
     assert "a preview is a PNG, not .webp" in capsys.readouterr().err
+
+
+def test_an_input_travels_in_base64_and_one_that_cannot_be_read_is_one_line(
+    fake: Fake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sent: list[dict[str, object]] = []
+    monkeypatch.setattr("ganymede.client.Drawings.data", lambda self, request: sent.append(request) or {})
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    one.write_bytes(b"one")
+    two.write_bytes(b"two")
+    assert run(["sample", "m", "--seed", "1", "--input", str(one), "--input", str(two)]) == 0
+    assert run(["interpolate", "m", "--from", "1", "--to", "2", "--input", str(one)]) == 0
+    assert sent[0]["inputs"] == ["b25l", "dHdv"]
+    assert sent[1]["input"] == "b25l"
+    assert run(["sample", "m", "--input", str(tmp_path / "absent.png")]) == 2
+    assert "cannot read" in capsys.readouterr().err

@@ -140,7 +140,7 @@ def test_one_forward_over_both_computes_what_two_do(stocked: Workshop, r1: float
     for together in (False, True):
         critic, generator = Quadratic(), Scale()
         descents = [torch.optim.SGD(module.parameters(), lr=0.1) for module in (generator, critic)]
-        game = Players(generator, critic, Scale(), *descents, Execution(together=together))
+        game = Players(generator, critic, Scale(), *descents, execution=Execution(together=together))
         said = discriminator_step(game, Batch(x, c, z, alpha), spec, Figures(0.1, 0.9, r1, r2))
         assert critic.forwards == (1 if together else 2)
         found.append([*said.values(), critic.a.detach(), critic.b.detach()])

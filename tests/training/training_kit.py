@@ -44,7 +44,8 @@ class Workshop:
     root: Path
     facts: dict[str, DatasetFacts] = field(default_factory=dict)
 
-    def pack(self, name: str, data: NDArray, labels: NDArray | None = None, classes: tuple[str, ...] = ()) -> str:
+    def pack(self, name: str, data: NDArray, labels: NDArray | None = None, classes: tuple[str, ...] = (),
+             inputs: NDArray | None = None) -> str:  # fmt: skip
         folder = self.root / "datasets" / name
         folder.mkdir(parents=True)
         np.save(folder / "data.npy", data)
@@ -55,7 +56,12 @@ class Workshop:
         else:
             shape = PointShape(dims=data.shape[1])
         conditions = labels.shape[1] if labels is not None and labels.ndim == 2 else 0
-        facts = DatasetFacts(count=len(data), shape=shape, classes=classes, condition_dims=conditions)
+        channels = None if inputs is None else inputs.shape[3]
+        if inputs is not None:
+            np.save(folder / "inputs.npy", inputs)
+        facts = DatasetFacts(
+            count=len(data), shape=shape, classes=classes, condition_dims=conditions, input_channels=channels
+        )
         (folder / "facts.json").write_text(facts.model_dump_json())
         self.facts[name] = facts
         return name

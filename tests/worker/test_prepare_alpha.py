@@ -8,7 +8,7 @@ from PIL import Image
 from test_prepare_images import Packed, pack
 from worker_kit import encoded, picture
 
-from worker.jobs.image_set import channels_kept
+from worker.jobs.pixel_file import channels_kept
 
 
 def half(colour: tuple[int, ...], mode: str = "RGBA", side: int = 8) -> Image.Image:

@@ -8,8 +8,7 @@ The resolution is the one asked for; else the size that at least half of the ima
 else their median size, brought down to 64 on its longer side and rounded to multiples of 8. Of one side asked for, the
 other follows by the median aspect.
 
-There is one channel where every image is greyscale, also in RGB files with equal channels; any colour makes three. Any
-pixel that is not opaque makes one more, alpha, which is 255 in images that have none.
+Channels are as `pixel_file` says.
 """
 
 import hashlib
@@ -24,13 +23,13 @@ import numpy as np
 from PIL import Image
 
 from gan.errors import DatasetUnusable
-from gan.images import has_alpha
-from gan.spec import IMAGE_SIDES, DatasetFacts, ImageShape
+from gan.pictures import Measured, Unreadable, damage_is_unreadable, decode, fit, measure
+from gan.spec import IMAGE_SIDES, DatasetFacts
 from worker.jobs.archive import Entry, Source
 from worker.jobs.label_table import LABEL_FILE, LabelTable, read_labels
 from worker.jobs.limits import Limits, Preparation
 from worker.jobs.packing import Contents, Identity, Labels, RowWriter
-from worker.jobs.pictures import Measured, Pixels, Unreadable, damage_is_unreadable, decode, fit, measure
+from worker.jobs.pixel_file import PixelFile, channels_of
 from worker.jobs.reporting import Report, Watch, printable
 
 LARGEST_KEPT = 128
@@ -67,8 +66,7 @@ def pack_images(source: Source, asked: Preparation, folder: Path, watch: Watch) 
     found = with_classes(found, report) if table is None else with_table(found, table, report)
     _check_any(found, report)
     size = choose_size([(one.measured.width, one.measured.height) for one in found], asked.width, asked.height, report)
-    channels = 3 if any(one.measured.coloured for one in found) else 1
-    channels += any(one.measured.transparent for one in found)
+    channels = channels_of(one.measured for one in found)
     asked.limits.check("max_dataset_bytes", len(found) * size[0] * size[1] * channels, "bytes of the packed dataset")
     with ExitStack() as files:
         writer = files.enter_context(RowWriter(folder / "data.npy", "|u1", (size[1], size[0], channels)))
@@ -76,7 +74,7 @@ def pack_images(source: Source, asked: Preparation, folder: Path, watch: Watch) 
         if table is not None and table.conditions:
             row_shape = (len(table.conditions),)
             conditions = Conditions(table, files.enter_context(RowWriter(folder / "labels.npy", "<f4", row_shape)))
-        packer = _Packer(writer, size, channels, conditions)
+        packer = _Packer(PixelFile(writer, size, channels), conditions)
         for index, one in enumerate(found):
             watch.tick(writer.rows, len(found), SURVEY + (1 - SURVEY) * index / len(found))
             packer.add(source, one, asked.limits, report)
@@ -101,7 +99,7 @@ def _survey(source: Source, table: LabelTable | None, limits: Limits, report: Re
             continue
         try:
             with damage_is_unreadable(), source.open(entry) as file:
-                yield Found(entry, measure(file, entry.bytes, limits))
+                yield Found(entry, measure(file, entry.bytes, limits.max_pixels))
         except Unreadable as error:
             report.skip(entry.name, NOT_READ if entry.name.endswith(f"/{LABEL_FILE}") else str(error))
 
@@ -189,36 +187,29 @@ class Conditions(NamedTuple):
 class _Packer:
     """Decodes images one at a time and appends them to the packed file, each picture once."""
 
-    def __init__(self, writer: RowWriter, size: Size, channels: int, conditions: Conditions | None) -> None:
-        self.size, self.channels = size, channels
+    def __init__(self, pixels: PixelFile, conditions: Conditions | None) -> None:
         self.names: dict[bytes, str] = {}
-        self._writer = writer
+        self._pixels = pixels
         self._conditions = conditions
         self._labels = Labels()
         self._labelled = False
-        self._coloured = False
-        self._transparent = 0
 
     def add(self, source: Source, one: Found, limits: Limits, report: Report) -> None:
         """Append an image, or report why not."""
         try:
             with damage_is_unreadable(), source.open(one.entry) as file:
-                picture = decode(file, limits, self.size)
+                picture = decode(file, limits.max_pixels, self._pixels.size)
         except Unreadable as error:
             report.skip(one.entry.name, str(error))
             return
-        first = self.names.setdefault(_fingerprint(picture), one.entry.name)
+        first = self.names.setdefault(fingerprint(picture), one.entry.name)
         if first != one.entry.name:
             report.duplicate(one.entry.name, first)
             return
-        self._append(fit(picture, self.size), one)
+        self._append(picture, one)
 
-    def _append(self, pixels: Pixels, one: Found) -> None:
-        colour, alpha = colour_and_alpha(pixels)
-        self._coloured |= bool((colour != colour[..., :1]).any())
-        self._transparent += bool((alpha < 255).any())
-        pixels = in_channels(colour, alpha, self.channels)
-        self._writer.append(pixels[None])
+    def _append(self, picture: Image.Image, one: Found) -> None:
+        self._pixels.append(fit(picture, self._pixels.size))
         if self._conditions is not None:
             self._conditions.append(one.entry.name)
         if one.label is not None:
@@ -227,18 +218,15 @@ class _Packer:
 
     def finish(self, folder: Path, report: Report) -> Contents:
         """Close the files and state the facts."""
-        count, files = self._writer.rows, {"data": self._writer.finish()}
-        kept = channels_kept(self.channels, self._coloured, self._transparent > 0)
-        if len(kept) < self.channels:
-            self.channels, files["data"] = len(kept), _narrowed(self._writer.path, self.size, kept)
-        if self._transparent:
+        pixels = self._pixels
+        count, files = pixels.rows, {"data": pixels.finish()}
+        if pixels.transparent:
             report.notes.append(
-                f"{self._transparent} images are transparent somewhere, so that all have an alpha channel;"
+                f"{pixels.transparent} images are transparent somewhere, so that all have an alpha channel;"
                 " to train without one, lay them on a background before the upload"
             )
         classes, per_class = self._finish_labels(folder, files)
-        width, height = self.size
-        shape = ImageShape.model_validate({"channels": self.channels, "height": height, "width": width})
+        shape = pixels.shape
         names = self._conditions.table.conditions if self._conditions is not None else ()
         facts = DatasetFacts(count=count, shape=shape, classes=classes, condition_dims=len(names))
         return Contents(facts, files, report.as_json(count, per_class, names))
@@ -252,47 +240,10 @@ class _Packer:
         return classes, per_class
 
 
-def _fingerprint(picture: Image.Image) -> bytes:
+def fingerprint(picture: Image.Image) -> bytes:
     """What is equal for equal pixels; taken in bands, for a copy of a large picture would weigh as much again."""
     hashed = hashlib.blake2b(f"{picture.mode} {picture.size}".encode(), digest_size=16)
     width, height = picture.size
     for top in range(0, height, BAND):
         hashed.update(picture.crop((0, top, width, min(height, top + BAND))).tobytes())
     return hashed.digest()
-
-
-def colour_and_alpha(pixels: Pixels) -> tuple[Pixels, Pixels]:
-    """(H, W, 1 to 4) apart: colour (H, W, 1 or 3), and alpha (H, W, 1), which is 255 where there is none."""
-    if has_alpha(pixels.shape[2]):
-        return pixels[..., :-1], pixels[..., -1:]
-    return pixels, np.full((*pixels.shape[:2], 1), 255, dtype=np.uint8)
-
-
-def in_channels(colour: Pixels, alpha: Pixels, channels: int) -> Pixels:
-    """An image in as many channels as the dataset has; where it has one colour, all colours of an image are equal."""
-    colours = channels - has_alpha(channels)
-    if colour.shape[2] != colours:
-        colour = colour[..., :1] if colours == 1 else np.repeat(colour, 3, axis=2)
-    return np.concatenate([colour, alpha], axis=2) if has_alpha(channels) else colour
-
-
-def channels_kept(channels: int, coloured: bool, transparent: bool) -> list[int]:
-    """Which of the channels that the headers promised say anything.
-
-    >>> channels_kept(4, coloured=False, transparent=True)
-    [0, 3]
-    """
-    colours = channels - has_alpha(channels)
-    alpha = [channels - 1] * (has_alpha(channels) and transparent)
-    return list(range(colours if coloured else 1)) + alpha
-
-
-def _narrowed(path: Path, size: Size, channels: list[int]) -> Identity:
-    """Rewrite a packed file with these of its channels alone."""
-    wide = path.rename(path.with_name("wide.npy"))
-    rows = np.load(wide, mmap_mode="r", allow_pickle=False)
-    with RowWriter(path, "|u1", (size[1], size[0], len(channels))) as writer:
-        for start in range(0, len(rows), 256):
-            writer.append(rows[start : start + 256, ..., channels])
-        wide.unlink()
-        return writer.finish()

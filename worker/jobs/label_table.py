@@ -16,9 +16,9 @@ from typing import NamedTuple, Protocol
 from unicodedata import normalize
 
 from gan.errors import DatasetUnusable
+from gan.pictures import Unreadable, damage_is_unreadable
 from worker.jobs.archive import Entry, Source
 from worker.jobs.limits import Limits
-from worker.jobs.pictures import Unreadable, damage_is_unreadable
 from worker.jobs.reporting import Report, Watch
 from worker.jobs.tables import CHUNK, MOST_DIMS, Row, check_cells, csv_rows, label_at, number_at, read_header
 

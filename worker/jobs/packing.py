@@ -1,6 +1,7 @@
 """The packed form of a dataset: rows appended to `.npy` files, named by their content.
 
 datasets/{digest}/data.npy     images (N, H, W, C) uint8 | points (N, D) float32
+datasets/{digest}/inputs.npy   of pairs alone: the images (N, H, W, Ci) uint8 that data.npy has the targets of
 datasets/{digest}/labels.npy   classes (N,) int64 | conditions (N, K) float32; absent where there are none
 datasets/{digest}/facts.json   DatasetFacts, and `per_class`: {class: count}
 """

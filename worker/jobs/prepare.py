@@ -11,10 +11,11 @@ from pathlib import Path
 from gan.errors import DatasetMissing, DatasetUnusable
 from gan.spec import ImageShape
 from ledger.storage import Storage
-from worker.jobs.archive import Archive, Folder, is_archive
+from worker.jobs.archive import Archive, Folder, Source, is_archive
 from worker.jobs.image_set import pack_images
 from worker.jobs.limits import Preparation
 from worker.jobs.packing import Contents, digest, folder_bytes, write_facts
+from worker.jobs.pair_set import folders_of_pairs, pack_pairs
 from worker.jobs.point_set import pack_points
 from worker.jobs.reporting import Halted, Watch
 from worker.jobs.tables import is_npy, read_csv, read_npy
@@ -72,12 +73,18 @@ def _check_size(asked: Preparation, contents: Contents) -> None:
 
 
 def _read_folder(path: Path, asked: Preparation, folder: Path, watch: Watch) -> Contents:
-    return pack_images(Folder(path, asked.limits), asked, folder, watch)
+    return _pack(Folder(path, asked.limits), asked, folder, watch)
 
 
 def _read_archive(path: Path, asked: Preparation, folder: Path, watch: Watch) -> Contents:
     with closing(Archive(path, asked.limits)) as archive:
-        return pack_images(archive, asked, folder, watch)
+        return _pack(archive, asked, folder, watch)
+
+
+def _pack(source: Source, asked: Preparation, folder: Path, watch: Watch) -> Contents:
+    """Pairs where there are folders for them, else images."""
+    pack = pack_images if folders_of_pairs(source) is None else pack_pairs
+    return pack(source, asked, folder, watch)
 
 
 def _read_npy(path: Path, asked: Preparation, folder: Path, watch: Watch) -> Contents:
@@ -122,6 +129,7 @@ def _prepared(contents: Contents, address: str, path: str, size: int) -> Prepare
         channels=image.channels if image else None,
         dims=None if isinstance(shape, ImageShape) else shape.dims,
         condition_dims=contents.facts.condition_dims,
+        input_channels=contents.facts.input_channels,
         classes=list(contents.facts.classes),
         report=contents.report,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from gan.checkpoint import ModelHeader, Written, write_model
+from gan.checkpoint import ModelHeader, Written, to_levels, write_model
 from gan.errors import CheckpointCorrupt, Diverged
 from gan.networks.conditioning import standardise_conditions
 from gan.spec import Loss, TrainingSpec
@@ -212,6 +212,8 @@ class TrainingJob:
         if not self.data.images:
             tensors |= {"points.mean": self.data.mean, "points.std": self.data.std}
         conditions = self.data.kept_conditions()
+        if conditions is not None and self.spec.network.conditioning.kind == "image":
+            return tensors | {"inputs": to_levels(conditions)}
         return tensors if conditions is None else tensors | {"conditions": conditions}
 
     def _stop(self, *, save: bool) -> None:

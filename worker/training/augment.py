@@ -3,13 +3,14 @@
 Images are (N, C, H, W) around [-1, 1]; 0 is middle grey, and an alpha channel (the last of 2 or 4) is moved and cut but
 never coloured. A transform is a pure function of images and of draws u, uniform on [0, 1), one row a sample, and can be
 differentiated any number of times: gradient penalties look through it at the images as they were. A real and a
-generated image of one place in the batch share their row.
+generated image of one place in the batch share their row. So do an image and the input that it was made for, of which
+D sees what moves and cuts (`GEOMETRIC`): where a road lies must not change between the two, nor need its colours agree.
 
 DiffAugment (Zhao 2020) applies all transforms to every image. ADA (Karras 2020) applies each with probability p, which
 follows how far the discriminator is ahead on real images; the transforms are the same ones here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -100,6 +101,8 @@ TRANSFORMS: dict[str, Transform] = {
     "cutout": Transform(cutout, 2),
 }
 """In the order in which they are applied."""
+GEOMETRIC = frozenset({"translation", "cutout"})
+"""The transforms that say where something lies."""
 WIDTHS = [1 + transform.draws for transform in TRANSFORMS.values()]
 """Numbers a sample for each transform: one that says whether it is applied, and its own."""
 DRAWS = sum(WIDTHS)
@@ -115,22 +118,28 @@ def unchanged(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Transformed:
-    """T: each transform on each image with probability `p` () in [0, 1]; u (N, `DRAWS`) uniform on [0, 1)."""
+    """T: each transform on each image with probability `p` () in [0, 1]; u (N, `DRAWS`) uniform on [0, 1).
+
+    Only `which` of the transforms take part; what the others do does not depend on that.
+    """
 
     u: Tensor
     p: Tensor
+    which: Collection[str] = tuple(TRANSFORMS)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → the same."""
-        for transform, own in zip(TRANSFORMS.values(), torch.split(self.u, WIDTHS, dim=1), strict=True):
+        for (name, transform), own in zip(TRANSFORMS.items(), torch.split(self.u, WIDTHS, dim=1), strict=True):
+            if name not in self.which:
+                continue
             applied = (own[:, 0] < self.p).view(-1, 1, 1, 1)
             x = torch.where(applied, transform.apply(x, own[:, 1:]), x)
         return x
 
 
-def augmentation(u: Tensor, p: Tensor) -> Augmentation:
+def augmentation(u: Tensor, p: Tensor, which: Collection[str] = tuple(TRANSFORMS)) -> Augmentation:
     """T for these draws."""
-    return Transformed(u, p)
+    return Transformed(u, p, which)
 
 
 def draw(rng: np.random.Generator, count: int) -> Tensor:

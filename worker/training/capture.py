@@ -30,8 +30,9 @@ class Places:
         device = batch.x.device
         copies: dict[str, Any] = {name: t.clone() for name, t in _tensors(batch).items()}
         self.batch = replace(batch, **copies)
-        if isinstance(batch.augmented, Transformed):  # its probability has a place already, in the training state
-            self.batch = replace(self.batch, augmented=replace(batch.augmented, u=batch.augmented.u.clone()))
+        for name, T in _transforms(batch).items():  # the probability has a place already, in the training state
+            held: dict[str, Any] = {name: replace(T, u=T.u.clone())}
+            self.batch = replace(self.batch, **held)
         self.now = Figures(*(torch.zeros((), device=device) for _ in astuple(now)))
         self.fill(batch, now)
 
@@ -40,9 +41,8 @@ class Places:
         held = _tensors(self.batch)
         for name, tensor in _tensors(batch).items():
             held[name].copy_(tensor, non_blocking=True)
-        if isinstance(batch.augmented, Transformed):
-            assert isinstance(self.batch.augmented, Transformed)
-            self.batch.augmented.u.copy_(batch.augmented.u, non_blocking=True)
+        for name, T in _transforms(batch).items():
+            _transforms(self.batch)[name].u.copy_(T.u, non_blocking=True)
         for field in fields(Figures):
             getattr(self.now, field.name).fill_(getattr(now, field.name))
 
@@ -50,6 +50,11 @@ class Places:
 def _tensors(batch: Batch) -> dict[str, Tensor]:
     found: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(Batch)}
     return {name: value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+def _transforms(batch: Batch) -> dict[str, Transformed]:
+    found = {name: getattr(batch, name) for name in ("augmented", "shown")}
+    return {name: T for name, T in found.items() if isinstance(T, Transformed)}
 
 
 class Captured:

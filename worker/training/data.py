@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.checkpoint import MOST_KEPT_BYTES, MOST_KEPT_INPUTS
 from gan.errors import DatasetMissing
 from gan.spec import DatasetFacts, ImageShape, TrainingSpec
 from worker.training.draws import Stream, numbers
@@ -27,11 +28,15 @@ MOST_KEPT_CONDITIONS = 4096
 
 @dataclass(frozen=True)
 class Packed:
-    """A prepared dataset as it lies on disk: `data` (N, H, W, C) uint8 or (N, D) float32, `labels` (N,) or (N, K)."""
+    """A prepared dataset as it lies on disk: `data` (N, H, W, C) uint8 or (N, D) float32, `labels` (N,) or (N, K).
+
+    Of pairs, `inputs` (N, H, W, Ci) uint8 are the images that the `data` were made for.
+    """
 
     facts: DatasetFacts
     data: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64] | NDArray[np.float32] | None
+    inputs: NDArray[np.uint8] | None = None
 
 
 def open_packed(folder: Path) -> Packed:
@@ -39,12 +44,14 @@ def open_packed(folder: Path) -> Packed:
     try:
         facts = json.loads((folder / "facts.json").read_text())
         data = np.load(folder / "data.npy", mmap_mode="r", allow_pickle=False)
+        paired = facts.get("input_channels") is not None
+        inputs = np.load(folder / "inputs.npy", mmap_mode="r", allow_pickle=False) if paired else None
         labels_file = folder / "labels.npy"
         labels = np.load(labels_file, allow_pickle=False) if labels_file.exists() else None
     except FileNotFoundError as error:
         raise DatasetMissing(f"the prepared data is gone from storage: {folder.name}") from error
     known = {name: facts[name] for name in DatasetFacts.model_fields if name in facts}
-    return Packed(DatasetFacts.model_validate(known), data, labels)
+    return Packed(DatasetFacts.model_validate(known), data, labels, inputs)
 
 
 def split(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -74,6 +81,8 @@ class TrainingData:
         self._rows = self._hold(packed.data)
         labels = packed.labels if spec.conditional else None
         self._labels = None if labels is None else torch.from_numpy(np.asarray(labels)).to(device)
+        inputs = packed.inputs if spec.network.conditioning.kind == "image" else None
+        self._inputs = None if inputs is None else self._hold(inputs)
         self.mean, self.std = self._statistics(packed.data)
         self._kept = self._keep_conditions()
 
@@ -89,20 +98,30 @@ class TrainingData:
         return as_tensor[0], as_tensor[1]
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
-        """x (n, C, H, W) in [-1, 1] or standardised (n, D), and c (n, size) float or None, on the device."""
+        """x (n, C, H, W) in [-1, 1] or standardised (n, D), and c (n, size) float or None, on the device.
+
+        Of pairs, c is (n, Ci, H, W) in [-1, 1].
+        """
         index = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        if isinstance(self._rows, Tensor):
-            raw = self._rows.index_select(0, index)
-        else:
-            raw = torch.from_numpy(np.ascontiguousarray(self._rows[rows])).to(self.device, non_blocking=True)
-        return self._as_input(raw), self.condition(index)
+        return self._as_input(self._taken(self._rows, index)), self.condition(index)
+
+    def _taken(self, held: Tensor | NDArray[Any], index: Tensor) -> Tensor:
+        """Rows by number, from the device or from the disk."""
+        if isinstance(held, Tensor):
+            return held.index_select(0, index)
+        return torch.from_numpy(np.ascontiguousarray(held[index.cpu().numpy()])).to(self.device, non_blocking=True)
 
     def _as_input(self, raw: Tensor) -> Tensor:
         x = (raw.float() - self.mean) / self.std
         return x.permute(0, 3, 1, 2).contiguous(memory_format=self.memory_format) if self.images else x
 
     def condition(self, index: Tensor) -> Tensor | None:
-        """c (n, size) of those rows: one-hot for classes, the numbers for vectors, None when unconditional."""
+        """c (n, size) of those rows: one-hot for classes, the numbers for vectors, None when unconditional.
+
+        Of pairs the inputs, (n, Ci, H, W) in [-1, 1].
+        """
+        if self._inputs is not None:
+            return self._as_input(self._taken(self._inputs, index))
         if self._labels is None:
             return None
         labels = self._labels.index_select(0, index)
@@ -121,11 +140,23 @@ class TrainingData:
         """Up to `MOST_KEPT_CONDITIONS` training condition vectors (M, K), evenly spread over the rows; None without.
 
         For each number that is the same in all of these and yet not in all of the data (a rare attribute), there is one
-        row more: its spread must not look like none, and a request for it not like nonsense.
+        row more: its spread must not look like none, and a request for it not like nonsense. Of pairs, these are some
+        of the inputs, (M, Ci, H, W) in [-1, 1]: as many as a checkpoint carries.
         """
         return self._kept
 
+    def _keep_inputs(self) -> Tensor:
+        assert self._inputs is not None
+        bytes_each = int(np.prod(self._inputs.shape[1:]))
+        most = max(1, min(MOST_KEPT_INPUTS, MOST_KEPT_BYTES // bytes_each))
+        spread = np.linspace(0, len(self.train_rows) - 1, min(most, len(self.train_rows))).round().astype(np.int64)
+        kept = self.condition(torch.from_numpy(self.train_rows[spread]).to(self.device))
+        assert kept is not None
+        return kept
+
     def _keep_conditions(self) -> Tensor | None:
+        if self._inputs is not None:
+            return self._keep_inputs()
         if self._labels is None or self.classes:
             return None
         rows = torch.from_numpy(self.train_rows).to(self.device)

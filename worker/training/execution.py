@@ -20,6 +20,7 @@ MEMORY_FORMATS: dict[Architecture, torch.memory_format] = {
     "dcgan": torch.channels_last,
     "resnet": torch.channels_last,
     "r3": torch.channels_last,
+    "unet": torch.channels_last,
 }
 """Of weights and images of four dimensions: a convolution is 5 to 25 % faster on channels that lie side by side."""
 TOGETHER_UP_TO = 16

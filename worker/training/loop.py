@@ -10,7 +10,7 @@ import torch
 from gan.errors import Diverged
 from gan.spec import TrainingSpec
 from worker.training import averages, schedules
-from worker.training.augment import Augmentation, augmentation, draw, unchanged
+from worker.training.augment import GEOMETRIC, Augmentation, augmentation, draw, unchanged
 from worker.training.capture import Captured, Step
 from worker.training.data import TrainingData
 from worker.training.diagnosis import Diagnosis, Report, gradient_norm
@@ -106,14 +106,17 @@ class Trainer:
         rng = numbers(spec.seed, streams.latents, step)
         z = latents(rng, spec.batch_size, spec.network.latent_dim, spec.network.latent_distribution)
         alpha = torch.from_numpy(rng.random(spec.batch_size, dtype="float32"))
-        T = self._augmentation(streams.augment, step)
-        return Batch(x, c, z.to(device, non_blocking=True), alpha.to(device, non_blocking=True), T)
+        T, shown = self._augmentations(streams.augment, step)
+        return Batch(x, c, z.to(device, non_blocking=True), alpha.to(device, non_blocking=True), T, shown)
 
-    def _augmentation(self, stream: Stream, step: int) -> Augmentation:
+    def _augmentations(self, stream: Stream, step: int) -> tuple[Augmentation, Augmentation]:
+        """What D sees of images, and of the inputs that they were made for, by the same draws."""
         if self.spec.augment == "none":
-            return unchanged
+            return unchanged, unchanged
         u = draw(numbers(self.spec.seed, stream, step), self.spec.batch_size)
-        return augmentation(u.to(self.data.device, non_blocking=True), self.state.strength.probability)
+        u, p = u.to(self.data.device, non_blocking=True), self.state.strength.probability
+        paired = self.spec.network.conditioning.kind == "image"
+        return augmentation(u, p), augmentation(u, p, GEOMETRIC) if paired else unchanged
 
     def _tick(self) -> None:
         now = time.perf_counter()

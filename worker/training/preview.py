@@ -1,4 +1,7 @@
-"""The same seeds drawn again and again while a model learns: a grid of images, or a cloud of points."""
+"""The same seeds drawn again and again while a model learns: a grid of images, or a cloud of points.
+
+Of pairs a row is one input, the input itself first, and then what several z make of it.
+"""
 
 import numpy as np
 import torch
@@ -19,7 +22,8 @@ TILE = (32, 128)
 
 
 class Preview:
-    """Fixed seeds 0, 1, 2 …: a row a class (the first ten) or a condition, the same latents in each; else a square."""
+    """Fixed seeds 0, 1, 2 …: a row a class (the first ten), a condition or an input, the same latents in each; else a
+    square."""
 
     def __init__(self, data: TrainingData, spec: TrainingSpec) -> None:
         self.data, self.spec = data, spec
@@ -61,8 +65,19 @@ class Preview:
 
     def _grid(self, made: NDArray[np.float32]) -> NDArray[np.uint8]:
         pixels = images.to_uint8(made)
+        columns = GRID_SIDE
+        if self.spec.network.conditioning.kind == "image":
+            pixels, columns = self._beside_inputs(pixels), GRID_SIDE + 1
         longer, (least, most) = max(pixels.shape[1:3]), TILE
-        return images.grid(images.resize(pixels, min(most, max(least, longer))), columns=GRID_SIDE)
+        return images.grid(images.resize(pixels, min(most, max(least, longer))), columns=columns)
+
+    def _beside_inputs(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Each row's input in front of what was made of it."""
+        assert self.conditions is not None
+        inputs = images.to_uint8(self.conditions[::GRID_SIDE].numpy())
+        inputs, pixels = images.alike(inputs, pixels)
+        rows = pixels.reshape(len(inputs), GRID_SIDE, *pixels.shape[1:])
+        return np.concatenate([inputs[:, None], rows], axis=1).reshape(-1, *pixels.shape[1:])
 
     def _cloud(self, made: torch.Tensor) -> NDArray[np.uint8]:
         points = (made * self.data.std + self.data.mean).cpu().numpy()

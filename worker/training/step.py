@@ -20,10 +20,10 @@ from worker.training.players import Figures, Players, tune
 
 @dataclass(frozen=True)
 class Batch:
-    """x: data (N, …). c: its conditions (N, size) or None, given to the generated half too. z: latents (N, latent_dim).
+    """x: data (N, …). c: its conditions (N, …) or None, given to the generated half too. z: latents (N, latent_dim).
 
     `alpha`: (N,) in [0, 1], where on the line between real and generated the gradient penalty looks. `augmented`: T,
-    what D sees of images; one and the same for real and generated.
+    what D sees of images; one and the same for real and generated. `shown`: what D sees of conditions that are images.
     """
 
     x: Tensor
@@ -31,6 +31,12 @@ class Batch:
     z: Tensor
     alpha: Tensor
     augmented: Augmentation = unchanged
+    shown: Augmentation = unchanged
+
+    @property
+    def seen(self) -> Tensor | None:
+        """The conditions as D sees them."""
+        return None if self.c is None else self.shown(self.c)
 
 
 @cached()
@@ -51,7 +57,7 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
     penalty = zero_centred_on([(gamma, x) for gamma, x in ((now.r1, real), (now.r2, fake)) if x.requires_grad], r, f)
     if spec.lipschitz == "gradient_penalty":
         penalty = penalty + spec.gradient_penalty * one_centred(
-            lambda x, c: D(T(x), c), real, fake, batch.c, batch.alpha
+            lambda x, c: D(T(x), c), real, fake, batch.seen, batch.alpha
         )
     tune(players.discriminator_optimizer, now)
     players.discriminator_optimizer.zero_grad(set_to_none=True)
@@ -68,19 +74,26 @@ def discriminator_step(players: Players, batch: Batch, spec: TrainingSpec, now: 
 
 @cached()
 def generator_step(players: Players, batch: Batch, spec: TrainingSpec, now: Figures) -> dict[str, Tensor]:
-    """One update of G against the present D. Returns its loss, detached."""
+    """One update of G against the present D. Returns its loss, detached; with λ = l1 > 0 also the mean |G(z, c) - x|.
+
+    λ times that is added to the loss (pix2pix: Isola 2017, eq. 4), where x is the target of the input c.
+    """
     D, loss_of = players.discriminator, LOSSES[spec.loss]
     safe = safe_for_generator(spec)
     D.requires_grad_(False)
-    (f,) = judged(players, batch, [generated(players, batch, safe=safe)], safe=safe)
+    fake = generated(players, batch, safe=safe)
+    (f,) = judged(players, batch, [fake], safe=safe)
     with torch.no_grad():
         (r,) = judged(players, batch, [batch.x], safe=safe) if loss_of.pairs else (f,)
-    loss = loss_of.generator(r, f)
+    loss, beside = loss_of.generator(r, f), {}
+    if spec.l1 > 0:
+        beside["l1"] = (fake - batch.x).abs().mean()
+        loss = loss + spec.l1 * beside["l1"]
     tune(players.generator_optimizer, now)
     players.generator_optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     players.generator_optimizer.step()
-    return {"loss_generator": loss.detach()}
+    return {"loss_generator": loss.detach(), **{name: value.detach() for name, value in beside.items()}}
 
 
 def generated(players: Players, batch: Batch, *, safe: bool) -> Tensor:
@@ -90,12 +103,12 @@ def generated(players: Players, batch: Batch, *, safe: bool) -> Tensor:
     return images.to(batch.z.dtype)
 
 
-def judged(players: Players, batch: Batch, seen: list[Tensor], *, safe: bool) -> list[Tensor]:
-    """D(T(x)) (N,) of each x that is seen, as precise as x; all in one forward where the execution says so.
+def judged(players: Players, batch: Batch, looked_at: list[Tensor], *, safe: bool) -> list[Tensor]:
+    """D(T(x)) (N,) of each x that is looked at, as precise as x; all in one forward where the execution says so.
 
     Every x has the batch's conditions and its T.
     """
-    D, c, shown = players.discriminator, batch.c, [batch.augmented(x) for x in seen]
+    D, c, shown = players.discriminator, batch.seen, [batch.augmented(x) for x in looked_at]
     with players.execution.lower(safe=safe):
         if players.execution.together and len(shown) > 1:
             logits = D(torch.cat(shown), None if c is None else torch.cat([c] * len(shown)))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from worker.jobs.limits import Limits
+from gan.images import has_alpha, on_white
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 SMALLEST = 8
@@ -60,7 +60,11 @@ Pixels = NDArray[np.uint8]
 
 
 class Unreadable(Exception):
-    """An image that is passed over; the message is the reason that the report gives."""
+    """An image that cannot be taken; the message is the reason."""
+
+
+class TooLarge(Unreadable):
+    """An image with more pixels than are decoded."""
 
 
 class Measured(NamedTuple):
@@ -72,21 +76,21 @@ class Measured(NamedTuple):
     transparent: bool
 
 
-def measure(file: IO[bytes], bytes: int, limits: Limits) -> Measured:
-    """Read the header alone. Raises Unreadable."""
+def measure(file: IO[bytes], bytes: int, max_pixels: int) -> Measured:
+    """Read the header alone, of an image of at most `max_pixels`. Raises Unreadable."""
     if bytes > LARGEST_FILE:
         raise Unreadable(f"{bytes:,} bytes, the limit for one image is {LARGEST_FILE:,}")
-    with _opened(file, limits) as image:
+    with _opened(file, max_pixels) as image:
         width, height = _upright(image)
         return Measured(width, height, image.mode not in GREY, image.has_transparency_data)
 
 
-def decode(file: IO[bytes], limits: Limits, size: tuple[int, int]) -> Image.Image:
+def decode(file: IO[bytes], max_pixels: int, size: tuple[int, int]) -> Image.Image:
     """The whole image, upright, in mode L or RGB; in LA or RGBA if it is transparent somewhere. Raises Unreadable.
 
     A JPEG much larger than twice `size` (width, height) is decoded at a half, a quarter or an eighth of its scale.
     """
-    with _opened(file, limits) as image:
+    with _opened(file, max_pixels) as image:
         side = 2 * max(size)
         image.draft(None, (side, side))
         image.load()
@@ -107,6 +111,26 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Pixels:
     return pixels.reshape(size[1], size[0], -1)
 
 
+def colour_and_alpha(pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """(H, W, 1 to 4) apart: colour (H, W, 1 or 3), and alpha (H, W, 1), which is 255 where there is none."""
+    if has_alpha(pixels.shape[2]):
+        return pixels[..., :-1], pixels[..., -1:]
+    return pixels, np.full((*pixels.shape[:2], 1), 255, dtype=np.uint8)
+
+
+def in_channels(pixels: Pixels, channels: int) -> Pixels:
+    """Any image (H, W, 1 to 4) in so many channels: grey is repeated or colours become their luma (ITU-R 601-2), what
+    is transparent lies on white or is kept, and what has no alpha is opaque."""
+    if not has_alpha(channels):
+        pixels = on_white(pixels)
+    colour, alpha = colour_and_alpha(pixels)
+    colours = channels - has_alpha(channels)
+    if colour.shape[2] > colours:
+        colour = np.asarray(Image.fromarray(np.ascontiguousarray(colour)).convert("L"))[..., None]
+    colour = colour.repeat(colours // colour.shape[2], axis=2)
+    return np.concatenate([colour, alpha], axis=2) if has_alpha(channels) else colour
+
+
 @contextmanager
 def damage_is_unreadable() -> Iterator[None]:
     """What readers raise over damaged bytes becomes Unreadable, with the reason."""
@@ -119,18 +143,18 @@ def damage_is_unreadable() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(file: IO[bytes], limits: Limits) -> Iterator[Image.Image]:
+def _opened(file: IO[bytes], max_pixels: int) -> Iterator[Image.Image]:
     with warnings.catch_warnings(), damage_is_unreadable():
         warnings.simplefilter("ignore")  # of oddities in metadata; what cannot be decoded raises
         with Image.open(file, formats=FORMATS) as image:
-            _check(image, limits)
+            _check(image, max_pixels)
             yield image
 
 
-def _check(image: Image.Image, limits: Limits) -> None:
+def _check(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
-    if width * height > limits.max_pixels:
-        raise Unreadable(f"{width}×{height} pixels, the limit is {limits.max_pixels:,} (GANYMEDE_MAX_PIXELS)")
+    if width * height > max_pixels:
+        raise TooLarge(f"{width}×{height} pixels, the limit is {max_pixels:,} (GANYMEDE_MAX_PIXELS)")
     if min(width, height) < SMALLEST:
         raise Unreadable(f"too small: {width}×{height} pixels, the least is {SMALLEST} a side")
 

@@ -1,0 +1,41 @@
+"""Images that a request gives a model as its condition, as the network takes them.
+
+They are read and brought to the model's size as preparation does with training data (`gan.pictures`): upright, the
+centre cut to the model's aspect, resampled; and in the channels that the model's inputs have.
+"""
+
+from base64 import b64decode
+from binascii import Error
+from io import BytesIO
+from typing import Final
+
+from gan.errors import InvalidRequest, LimitExceeded
+from gan.images import from_uint8
+from gan.pictures import TooLarge, Unreadable, damage_is_unreadable, decode, fit, in_channels
+from gan.spec import ImageShape, NetworkSpec
+from service.engine.runtime import Floats
+
+MOST_PIXELS: Final = 2**24
+"""Pixels of one input (width × height): 4096². A request may have many, and a small file can hold a large image."""
+
+
+def opened_input(text: str, network: NetworkSpec, param: str) -> Floats:
+    """An image in base64 → float32 (C, H, W) in [-1, 1].
+
+    Raises InvalidRequest for what is no such image, LimitExceeded for one of too many pixels; both name the field.
+    """
+    assert isinstance(network.shape, ImageShape)
+    size = network.shape.width, network.shape.height
+    try:
+        encoded = BytesIO(b64decode(text, validate=True))
+        with damage_is_unreadable():
+            picture = decode(encoded, MOST_PIXELS, size)
+    except Error as error:
+        raise InvalidRequest(f"{param} is not base64: {error}", param=param) from error
+    except TooLarge as error:
+        raise LimitExceeded(f"{param} is too large: an input may have {MOST_PIXELS:,} pixels", param=param) from error
+    except Unreadable as error:
+        raise InvalidRequest(f"{param} cannot be read: {error}", param=param) from error
+    pixels = in_channels(fit(picture, size), network.conditioning.size)
+    row: Floats = from_uint8(pixels[None])[0]
+    return row
