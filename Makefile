@@ -4,13 +4,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench-learning clean
+.PHONY: help demo up test bench-learning bench-digits clean
 
 help:
 	@echo 'make demo            train on handwritten digits for a minute and look at the result in demo/'
 	@echo 'make up              serve at http://127.0.0.1:8000 until Ctrl-C; data in data/'
 	@echo 'make test            lint, types, import contracts and all tests'
 	@echo 'make bench-learning  hours: how well all recipes learn a grid and a ring of Gaussians'
+	@echo 'make bench-digits    half an hour: all recipes on digits, for the same seconds, with as many parameters'
 	@echo 'make clean           remove .venv, caches and demo/ (data/ stays)'
 
 demo: .venv/run.stamp
@@ -28,6 +29,9 @@ test: .venv/test.stamp
 
 bench-learning: .venv/test.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning.points
+
+bench-digits: .venv/test.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning.recipes
 
 clean:
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

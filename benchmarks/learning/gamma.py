@@ -15,53 +15,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 
 from benchmarks.learning.measures import Worth, worth
-from benchmarks.learning.pictures import KINDS, Pictures
-from gan.choosing import resolve
-from gan.spec import DatasetFacts, ImageShape, TrainingSpec, TrainRequest
-from worker.training.data import Packed, TrainingData
-from worker.training.loop import Trainer
-from worker.training.state import new_state
+from benchmarks.learning.pictures import KINDS
+from benchmarks.learning.trainings import drawn, save_sheet, tell, trained
+from gan.spec import TrainingSpec
 
-CPU: Final = torch.device("cpu")
 TRAINED: Final = 4_000
 COMPARED: Final = 1_000
 TRAINED_ON, COMPARED_WITH, IN_PLACE = 0, 1, 2
 """Seeds of the pictures."""
-AT_ONCE: Final = 250
-FIELDS: Final = {"batch": "batch_size", "rate": "learning_rate"}
 COLUMNS: Final = ("side", "data", "width", "batch", "rate", "γ", "seed", "images",
                   "precision %", "recall %", "texture", "layout", "CPU s")  # fmt: skip
-
-
-def facts_of(pictures: Pictures) -> DatasetFacts:
-    """As preparation would state them."""
-    count, height, width, channels = pictures.shape
-    return DatasetFacts(count=count, shape=ImageShape(channels=channels, height=height, width=width))
-
-
-def trained(pictures: Pictures, fields: dict[str, Any]) -> Trainer:
-    """A finished training in this process, without reports. `fields` are those of a request."""
-    facts = facts_of(pictures)
-    body = {"type": "train", "dataset": "d", "model": "m", "holdout": 0.0}
-    spec = resolve(TrainRequest.model_validate(body | fields), facts, "cpu")
-    training = Trainer(spec, TrainingData(Packed(facts, pictures, None), spec, CPU), new_state(spec, CPU))
-    while not training.ended_by:
-        training.update()
-    return training
-
-
-def drawn(training: Trainer, count: int) -> Pictures:
-    """`count` pictures of the averaged generator; always of the same latents."""
-    rng = torch.Generator().manual_seed(0)
-    z = torch.randn(count, training.spec.network.latent_dim, generator=rng)
-    with torch.no_grad():
-        parts = [training.state.players.average(part) for part in z.split(AT_ONCE)]
-    levels = ((torch.cat(parts).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).numpy()
 
 
 def cells(worth_of: Worth) -> list[str]:
@@ -103,15 +69,6 @@ def rows(asked: argparse.Namespace) -> Iterator[list[str]]:
             yield [str(asked.side), kind, *described(training.spec), *cells(worth(real, made)), f"{seconds:.0f}"]
 
 
-def save_sheet(pictures: Pictures, path: Path) -> None:
-    """Eight rows of sixteen pictures, to be looked at."""
-    from PIL import Image
-
-    count, height, width, channels = pictures[:128].shape
-    sheet = pictures[:count].reshape(8, 16, height, width, channels).swapaxes(1, 2).reshape(8 * height, -1, channels)
-    Image.fromarray(sheet.squeeze()).save(path)
-
-
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -136,15 +93,6 @@ def main(given: Sequence[str] | None = None) -> None:
     tell(asked.out, ["---"] * len(COLUMNS))
     for row in rows(asked):
         tell(asked.out, row)
-
-
-def tell(out: Path | None, row: Sequence[str]) -> None:
-    """One line of the table."""
-    line = "| " + " | ".join(row) + " |"
-    print(line, flush=True)
-    if out:
-        with out.open("a") as file:
-            file.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What drawn pictures are worth beside real ones that were not trained on, without a downloaded network.
 
 *Layout* is the picture averaged to at most 8², *texture* the means and deviations of what three layers of a seeded
-random network answer. Distances in them rank the trainings of one table; they are not FID and compare with nothing else.
+random network answer. Distances in them rank the trainings of one table; they are not FID and compare with no other.
 """
 
 from typing import Any, Final, NamedTuple
