@@ -55,7 +55,7 @@ def sets(kind: str, side: int, count: int) -> Sets:
 def flat(pictures: Pictures) -> Tensor:
     """(N, D) float64, scaled so that Euclidean distances are root mean squares of levels from -1 to 1."""
     rows = scaled(pictures).flatten(1).double()
-    return rows / np.sqrt(rows.shape[1])
+    return rows.div(rows.shape[1] ** 0.5)
 
 
 def spread(pictures: Pictures) -> float:

@@ -40,7 +40,7 @@ def drawn(training: Trainer, count: int) -> Pictures:
     rng = torch.Generator().manual_seed(0)
     z = torch.randn(count, training.spec.network.latent_dim, generator=rng)
     with torch.no_grad():
-        parts = [training.state.players.average(part) for part in z.split(AT_ONCE)]
+        parts = [training.state.players.average(z[k : k + AT_ONCE]) for k in range(0, count, AT_ONCE)]
     levels = ((torch.cat(parts).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return levels.permute(0, 2, 3, 1).numpy()
 
