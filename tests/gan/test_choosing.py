@@ -76,9 +76,7 @@ def test_the_penalty_and_the_rate_go_by_size_and_by_what_a_device_bears(
 def test_another_recipe_keeps_its_published_rate_at_any_size() -> None:
     small = DatasetFacts(count=5000, shape=ImageShape(channels=3, height=32, width=32))
     assert {recipe: ask(small, recipe=recipe).learning_rate for recipe in RECIPES if recipe != "r3gan"} == {
-        recipe: figures["learning_rate"] if "learning_rate" in figures else 2e-4
-        for recipe, figures in PUBLISHED.items()
-        if recipe != "r3gan"
+        recipe: figures["learning_rate"] for recipe, figures in PUBLISHED.items() if recipe != "r3gan"
     }
 
 
