@@ -89,7 +89,7 @@ def run(out: Path, seconds: float) -> None:
     """The whole demo. `seconds` of training; everything lands in `out`. Raises GanymedeError if a step fails."""
     require_demo()
     out.mkdir(parents=True, exist_ok=True)
-    archive = pack_digits(out / f"{NAME}.zip")
+    archive = pack_digits(out / f"{NAME}.zip", *digits())
     data = out / "data"
     with embedded(data) as client:
         upload(client, archive)
@@ -169,11 +169,10 @@ def digits() -> "tuple[NDArray[np.float64], NDArray[np.int64]]":
     return scans, shown
 
 
-def pack_digits(archive: Path) -> Path:
-    """The scans as PNGs in class folders, in a zip."""
+def pack_digits(archive: Path, scans: "NDArray[np.float64]", shown: "NDArray[np.int64]") -> Path:
+    """Scans (N, 64) as PNGs in class folders, in a zip."""
     from PIL import Image
 
-    scans, shown = digits()
     pixels = (scans * (255 / SHADES)).round().astype("uint8").reshape(-1, 8, 8)
     with zipfile.ZipFile(archive, "w") as target:
         for index, (image, digit) in enumerate(zip(pixels, shown, strict=True)):
@@ -234,13 +233,13 @@ def draw(client: Client, call: Call) -> None:
 # ---- the figures ----------------------------------------------------------------------------------------------------
 
 
-def generated(client: Client) -> "tuple[NDArray[np.float64], NDArray[np.int64]]":
+def generated(client: Client, model: str = NAME) -> "tuple[NDArray[np.float64], NDArray[np.int64]]":
     """`EACH` digits of each class, (2000, 64) on the scans' own scale 0..16, and the digits that were asked for."""
     import numpy as np
 
     drawn = []
     for digit in range(CLASSES):
-        request = {"model": NAME, "seed": FIGURE_SEED + digit * EACH, "count": EACH, "labels": [digit]}
+        request = {"model": model, "seed": FIGURE_SEED + digit * EACH, "count": EACH, "labels": [digit]}
         answered = client.samples.create(request | {"return": ["image"]}, "application/x-npy")
         drawn.append(np.load(BytesIO(answered.content)).reshape(EACH, 64))
     return np.concatenate(drawn) * (SHADES / 255), np.repeat(np.arange(CLASSES), EACH)

@@ -20,9 +20,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def digits_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """scikit-learn's 1,797 handwritten digits as PNGs in class folders, zipped."""
-    from ganymede.demo import pack_digits
+    from ganymede.demo import digits, pack_digits
 
-    return pack_digits(tmp_path_factory.mktemp("digits") / "digits.zip")
+    return pack_digits(tmp_path_factory.mktemp("digits") / "digits.zip", *digits())
 
 
 @pytest.fixture(scope="session")

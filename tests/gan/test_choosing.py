@@ -49,6 +49,37 @@ def test_r3gan_moves_rate_momentum_and_penalty_by_cosine() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("side", "device", "gamma", "rate"),
+    [
+        (16, "cpu", 1.0, 2e-3),
+        (16, "cuda:0", 1.0, 2e-3),
+        (32, "cpu", 5.0, 1e-3),
+        (32, "cuda:0", 0.5, 2e-4),
+        (64, "cpu", 2.0, 2e-4),
+        (64, "cuda:0", 2.0, 2e-4),
+        (256, "cpu", 150.0, 2e-4),
+    ],
+)
+def test_the_penalty_and_the_rate_go_by_size_and_by_what_a_device_bears(
+    side: int, device: str, gamma: float, rate: float
+) -> None:
+    facts = DatasetFacts(count=5000, shape=ImageShape(channels=3, height=side, width=side))
+    spec = ask(facts, device)
+    assert (spec.r1, spec.r2, spec.learning_rate) == (gamma, gamma, rate)
+    measured = (side, device) == (32, "cpu")
+    assert (
+        ("measured on a CPU" in spec.chosen["r1"]) == ("measured on a CPU" in spec.chosen["learning_rate"]) == measured
+    )
+
+
+def test_another_recipe_keeps_its_published_rate_at_any_size() -> None:
+    small = DatasetFacts(count=5000, shape=ImageShape(channels=3, height=32, width=32))
+    assert {recipe: ask(small, recipe=recipe).learning_rate for recipe in RECIPES if recipe != "r3gan"} == {
+        recipe: figures["learning_rate"] for recipe, figures in PUBLISHED.items() if recipe != "r3gan"
+    }
+
+
 def test_sngan_decays_its_rate_linearly_to_nothing() -> None:
     (name, schedule), = ask(recipe="sngan").schedules.items()  # fmt: skip
     assert (name, schedule.to, schedule.shape) == ("learning_rate", 0.0, "linear")
