@@ -45,6 +45,5 @@ def test_a_regression_draws_half_an_agent_on_either_side_and_a_generator_decides
     assert 0.58 < found.left < 0.82
     assert found.sharp > 0.8
     assert found.distance < 0.15
-    # the mean of what is drawn is the regression's answer: the generator has the whole distribution of which that is one
-    # number
+    # the mean of what is drawn is what the regression answers with: one number of the whole distribution
     assert abs(found.mean - answer.distance) < 0.15
