@@ -80,10 +80,11 @@ class Decoded(nn.Module):
 
 
 class UnetGenerator(nn.Module):
-    """z (N, latent_dim), c (N, size, H, W) in [-1, 1] → images (N, C, H, W) in [-1, 1].
+    """z (N, latent_dim), c (N, size, H, W) in [-1, 1] → images (N, C, H, W), trained towards [-1, 1] and clamped when
+    encoded.
 
-    Squashed by tanh (Isola 2017), unlike R3GAN's: where z decides between two outcomes, a pixel is one thing or the
-    other, and what saturates can step from one to the other.
+    Not squashed by tanh, as pix2pix's are: a pixel that is black in all that is made would then have no gradient that
+    lets a second outcome appear there.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
@@ -105,13 +106,13 @@ class UnetGenerator(nn.Module):
         self.to_image = scaled(nn.Conv2d(channels[-1], spec.shape.channels, 1, bias=False), 1.0)
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1]."""
+        """Images (N, C, H, W), around [-1, 1]."""
         *finer, coarsest = self._encoded(c)
         drawn = self.basis * self.linear(z)[:, :, None, None]
         h = self.bottleneck(self.join(torch.cat([coarsest, drawn], dim=1)))
         for stage, seen in zip(self.decode, reversed(finer), strict=True):
             h = stage(h, seen, z)
-        images: Tensor = self.to_image(h).tanh()
+        images: Tensor = self.to_image(h)
         return images
 
     def _encoded(self, c: Tensor) -> list[Tensor]:
