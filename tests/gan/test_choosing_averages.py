@@ -114,4 +114,4 @@ def test_half_lives_are_written_as_they_are_asked_for() -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(averages) == (3, 0)
+    assert doctest.testmod(averages) == (0, 3)  # failed, tried
