@@ -22,7 +22,7 @@ MEMORY_FORMATS: dict[Architecture, torch.memory_format] = {
     "r3": torch.channels_last,
     "unet": torch.channels_last,
 }
-"""Of weights and images of four dimensions: a convolution is 5 to 25 % faster on channels that lie side by side."""
+"""Of weights and images of four dimensions: with channels side by side a round takes 0.78 to 0.96 of its time."""
 TOGETHER_UP_TO = 16
 """Pixels a side up to which a CPU judges real and generated images in one forward; beyond, two stay in its cache."""
 
