@@ -29,6 +29,7 @@ def assign(job: Job, settings: Settings, models: Models, device: Device, deadlin
         model=job.model_id,
         dataset=DATA.get(job.type, _packed)(job, settings),
         resume=[StateFile(**asdict(state)) for state in models.newest_states(job.model_id)] if job.model_id else [],
+        changes=(job.measured or {}).get("changes", []),
     )
 
 
