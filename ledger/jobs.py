@@ -4,7 +4,7 @@ Who holds a job is `(id, epoch)` while its status is running, pausing or cancell
 guarded by that and raises LostClaim when it no longer holds. Leases go by database time alone.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -387,6 +387,12 @@ class Jobs:
         wanted = select(PreviewRow).where(PreviewRow.job_id == job).order_by(PreviewRow.images)
         with self._ledger.reading() as session:
             return [preview_record(row) for row in session.scalars(wanted)]
+
+    def measured_trainings(self, limit: int) -> Sequence[Job]:
+        """The newest training jobs that ended and were measured."""
+        wanted = select(JobRow).where(JobRow.type == "train", JobRow.measured.is_not(None), JobRow.status.in_(TERMINAL))
+        with self._ledger.reading() as session:
+            return [job_record(row) for row in session.scalars(wanted.order_by(JobRow.number.desc()).limit(limit))]
 
     # last in its class: below it, `list` would mean this method
     def list(

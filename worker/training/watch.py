@@ -80,8 +80,8 @@ def low_recall(reports: Reports, facts: Facts) -> bool:
     return lost or (not facts.images and little and not _rising(reports, "recall"))
 
 
-KNOWN: Final = 0.33
-"""Share of the gap that unseen data miss: up to 0.13 in healthy runs that saw any gap, 0.5 and more with 35 images."""
+KNOWN, KNOWN_ON_AVERAGE = 0.3, 0.45
+"""Share of the gap that unseen data miss: up to 0.13 in healthy runs that saw a gap, 0.5 to 1.2 with 40 images."""
 FEW, OFTEN = 128, 100
 """Images, and passes over them, that a discriminator knows by heart without augmentation."""
 
@@ -91,10 +91,11 @@ def overfitting(reports: Reports, facts: Facts) -> bool:
 
     The signs: samples are near-copies; or a few images went by a hundred times, and not one of them augmented.
     """
-    seen_through = lately(reports, 5, lambda s: of(s, "overfit", 0) >= KNOWN and of(s, "js_estimate_train", 0) >= 0.15)
+    known = lately(reports, 5, lambda s: of(s, "overfit", 0) >= KNOWN and of(s, "js_estimate_train", 0) >= 0.05)
+    by_heart = known and sum(s["overfit"] for s in reports[-5:]) / 5 >= KNOWN_ON_AVERAGE
     copied = lately(reports, 5, lambda s: of(s, "copy_distance", 1) < 0.5)
     often = lately(reports, 5, lambda s: s["passes"] >= OFTEN and "overfit" not in s)
-    return seen_through or copied or (facts.images and facts.rows <= FEW and not facts.augmented and often)
+    return by_heart or copied or (facts.images and facts.rows <= FEW and not facts.augmented and often)
 
 
 def saturated_gradients(reports: Reports, facts: Facts) -> bool:  # noqa: ARG001
