@@ -56,6 +56,8 @@ FALLEN: Final = 0.45
 """What is left of the best diversity (at most that of the data) or recall once it is lost; healthy runs keep 0.6."""
 ONCE: Final = 0.5
 """Diversity or recall that must have been reached before it can be lost."""
+LITTLE: Final = 0.5
+"""Recall of points that miss half of the data."""
 TRUE_TO_DATA: Final = 0.5
 """Precision of samples that look like data."""
 
@@ -71,12 +73,12 @@ def mode_collapse(reports: Reports, facts: Facts) -> bool:  # noqa: ARG001
 
 
 def low_recall(reports: Reports, facts: Facts) -> bool:
-    """Half of the data was reached once and is no more; or, of points, samples true to the data reach little of it.
+    """Half of the data was reached once and is no more; or points that look like the data reach little of it.
 
-    Recall of images says little while it is low: the manifold of a few hundred samples has room between its balls.
+    Recall of images says nothing while it is low: the manifold of a few hundred samples has room between its balls.
     """
     lost = lately(reports, 6, lambda s: _lost(s, "recall"))
-    little = lately(reports, KEPT, lambda s: of(s, "recall", 1) < 0.5 and of(s, "precision", 0) >= TRUE_TO_DATA)
+    little = lately(reports, KEPT, lambda s: of(s, "recall", 1) < LITTLE and of(s, "precision", 0) >= TRUE_TO_DATA)
     return lost or (not facts.images and little and not _rising(reports, "recall"))
 
 
@@ -94,7 +96,7 @@ def overfitting(reports: Reports, facts: Facts) -> bool:
     known = lately(reports, 5, lambda s: of(s, "overfit", 0) >= KNOWN and of(s, "js_estimate_train", 0) >= 0.05)
     by_heart = known and sum(s["overfit"] for s in reports[-5:]) / 5 >= KNOWN_ON_AVERAGE
     copied = lately(reports, 5, lambda s: of(s, "copy_distance", 1) < 0.5)
-    often = lately(reports, 5, lambda s: s["passes"] >= OFTEN and "overfit" not in s)
+    often = lately(reports, 3, lambda s: s["passes"] >= OFTEN and "overfit" not in s)
     return by_heart or copied or (facts.images and facts.rows <= FEW and not facts.augmented and often)
 
 
@@ -155,7 +157,7 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "low_recall": Rule(
         low_recall,
-        "samples look like the data but reach only a part of it: the rest is never made",
+        "samples reach only a part of the data: the rest is never made",
         "recipe r3gan or wgan-gp; or a larger network.width, a larger batch_size, a larger r1 and r2",
         ("recall", "precision", "diversity"),
     ),
