@@ -70,3 +70,27 @@ def test_memory_that_cannot_suffice_is_refused_before_the_job_is_queued(service:
     finally:
         service.workers.forget(worker)
     assert service.train("squares", "m4", **too_much).status_code == 202, "nobody knows how much memory there is"
+
+
+def test_contradictions_and_what_no_data_can_bear_are_refused_by_field_with_a_remedy(
+    service: Running, is_problem: Check
+) -> None:
+    """Before anything is queued."""
+    service.images("pair", count=40)
+    service.points("unlabelled", None)
+    before = service.jobs.waiting("train")
+    for dataset, request, field in (
+        ("pair", {"recipe": "sngan", "clip": 0.01}, "clip"),
+        ("pair", {"recipe": "wgan", "lipschitz": "spectral_norm", "clip": 0.1}, "clip"),
+        ("pair", {"recipe": "sngan", "gradient_penalty": 10.0}, "gradient_penalty"),
+        ("pair", {"r1": -0.5}, "r1"),
+        ("pair", {"r2": -1.0}, "r2"),
+        ("pair", {"batch_size": 41}, "batch_size"),
+        ("unlabelled", {"conditional": True}, "conditional"),
+        ("unlabelled", {"network": {"architecture": "r3"}}, "network.architecture"),
+    ):
+        answer = service.train(dataset, "never", **request)
+        problem = is_problem(answer, 422)
+        assert field in str(problem.get("param")) + str(problem["errors"]), (request, problem)
+        assert len(problem["detail"]) > 10
+    assert service.jobs.waiting("train") == before
