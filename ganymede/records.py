@@ -90,6 +90,8 @@ class Job(Record):
     attempt: int | None = None
     priority: int | None = None
     progress: Progress | None = None
+    estimate: dict[str, Any] | None = None
+    measured: dict[str, Any] | None = None
     queue_position: int | None = None
     error: Failure | None = None
     ended_by: str | None = None

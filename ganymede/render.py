@@ -120,6 +120,26 @@ def facts(job: Job) -> str:
     return ", ".join(filter(None, [f"{progress.images:,} images", rate, left]))
 
 
+def expected(job: Job) -> str:
+    """What a job will take: `about 1:01 and 549.0 MB of memory`; empty where nothing was estimated."""
+    known = job.estimate or {}
+    took = [
+        clock(known.get("seconds")),
+        f"{size(known['memory_bytes'])} of memory" if known.get("memory_bytes") else "",
+    ]
+    said = " and ".join(filter(None, took))
+    return f"about {said}" if said else ""
+
+
+def warning(event: Event) -> str:
+    """A warning or a recovery in a line: what is wrong, and what helps."""
+    data = event.data
+    told = f"{plain(data.get('code') or data.get('reason'))}: {plain(data.get('message'))}"
+    if event.type == "job.recovered":
+        return f"recovered from {told}; {plain(data.get('field'))} {plain(data.get('from'))} → {plain(data.get('to'))}"
+    return f"warning {told}; remedy: {plain(data.get('remedy'))}"
+
+
 # ---- tables -----------------------------------------------------------------------------------------------------
 
 

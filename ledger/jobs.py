@@ -4,7 +4,7 @@ Who holds a job is `(id, epoch)` while its status is running, pausing or cancell
 guarded by that and raises LostClaim when it no longer holds. Leases go by database time alone.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -68,6 +68,7 @@ class Jobs:
         model_name: str,
         priority: int = 0,
         metadata: dict[str, str] | None = None,
+        estimate: dict[str, Any] | None = None,
     ) -> Job:
         """Make a model and the job that trains it. Raises Conflict when the name is taken or the dataset not ready."""
         with self._ledger.writing() as session:
@@ -84,6 +85,7 @@ class Jobs:
                 seed=spec.seed,
                 priority=priority,
                 labels=metadata or {},
+                estimate=estimate,
             )
 
     def retry(self, id: str) -> Job:
@@ -97,7 +99,18 @@ class Jobs:
             if old.status not in {"failed", "cancelled"}:
                 raise Conflict(f"job {id} is {old.status}: only failed and cancelled jobs can be retried")
             _RETRY_CHECKS.get(old.type, _check_dataset)(session, old)
-            copied = ("type", "spec", "dataset_id", "dataset", "model_id", "model", "seed", "priority", "labels")
+            copied = (
+                "type",
+                "spec",
+                "dataset_id",
+                "dataset",
+                "model_id",
+                "model",
+                "seed",
+                "priority",
+                "labels",
+                "estimate",
+            )
             job = add_job(session, retry_of=old.id, **{name: getattr(old, name) for name in copied})
             preparing = update(DatasetRow).where(DatasetRow.id == job.dataset_id, DatasetRow.status == "preparing")
             session.execute(preparing.values(job_id=job.id))
@@ -237,6 +250,20 @@ class Jobs:
             lock(session, id, epoch)
             record(session, id, type, data)
 
+    def estimated(self, id: str, epoch: int, news: dict[str, Any]) -> None:
+        """What the holder now expects the job to take; what it does not know stays as it was. Raises LostClaim."""
+        known = {name: value for name, value in news.items() if value is not None}
+        with self._ledger.writing() as session:
+            row = hold(session, id, epoch, version=JobRow.version + 1)
+            row.estimate = (row.estimate or {}) | known | {"basis": "measured"}
+
+    def measured(self, id: str, epoch: int, values: dict[str, Any]) -> None:
+        """What the job has taken so far; of memory the most that any holder took. Raises LostClaim."""
+        with self._ledger.writing() as session:
+            row = hold(session, id, epoch, version=JobRow.version + 1)
+            most = max((row.measured or {}).get("peak_memory_bytes", 0), values["peak_memory_bytes"])
+            row.measured = values | {"peak_memory_bytes": most}
+
     def add_metrics(self, id: str, epoch: int, images: int, values: dict[str, float | None]) -> None:
         """Write one row of the series, over an earlier one at as many images. Raises LostClaim."""
         with self._ledger.writing() as session:
@@ -361,6 +388,12 @@ class Jobs:
         wanted = select(PreviewRow).where(PreviewRow.job_id == job).order_by(PreviewRow.images)
         with self._ledger.reading() as session:
             return [preview_record(row) for row in session.scalars(wanted)]
+
+    def measured_trainings(self, limit: int) -> Sequence[Job]:
+        """The newest training jobs that ended and were measured."""
+        wanted = select(JobRow).where(JobRow.type == "train", JobRow.measured.is_not(None), JobRow.status.in_(TERMINAL))
+        with self._ledger.reading() as session:
+            return [job_record(row) for row in session.scalars(wanted.order_by(JobRow.number.desc()).limit(limit))]
 
     # last in its class: below it, `list` would mean this method
     def list(

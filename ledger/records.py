@@ -110,6 +110,8 @@ class Job:
     host: str | None
     device: str | None
     progress: dict[str, Any] | None
+    estimate: dict[str, Any] | None
+    measured: dict[str, Any] | None
     error: dict[str, Any] | None
     ended_by: str | None
     retry_of: str | None

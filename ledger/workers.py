@@ -5,6 +5,7 @@ number means something on its own host alone.
 """
 
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,16 @@ class Workers:
     def devices(self) -> list[str]:
         """The devices of the live train workers, newest worker first."""
         return [worker.device for worker in self.live("train")]
+
+
+def memory_of(device: str) -> int | None:
+    """Bytes of memory that a worker's device says it has: `cpu, 16000 MiB`; None where it does not say.
+
+    >>> memory_of("cpu, 2 MiB"), memory_of("cpu")
+    (2097152, None)
+    """
+    found = re.search(r", (\d+) MiB$", device)
+    return int(found[1]) << 20 if found else None
 
 
 def _read(path: Path) -> str:

@@ -223,6 +223,30 @@ class Progress(Answer):
     eta_seconds: float | None = None
 
 
+class Estimate(Answer):
+    """What a job will take. `basis`: `counted` from its network, `measured_jobs` (scaled by such jobs of this server),
+    or `measured` (by the job itself, once it has run for some seconds).
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    seconds: float | None = None
+    memory_bytes: int | None = None
+    checkpoint_bytes: int | None = None
+    basis: str
+
+
+class Measured(Answer):
+    """What a job has taken: seconds of training, the most memory, its pace, and figures that a break had changed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seconds: float
+    peak_memory_bytes: int
+    images_per_second: float | None = None
+    changes: list[dict[str, Any]] = []
+
+
 class JobUrls(Answer):
     """Where to go from a job."""
 
@@ -255,6 +279,8 @@ class Job(Resource):
             "images_per_second": 3100.0,
             "eta_seconds": 43.9,
         },
+        estimate={"seconds": 61.0, "memory_bytes": 549453824, "checkpoint_bytes": 9437184, "basis": "counted"},
+        measured=None,
         queue_position=None,
         error=None,
         ended_by=None,
@@ -284,6 +310,8 @@ class Job(Resource):
     attempt: int = Field(description="Unexplained deaths since the last published checkpoint; three end the job.")
     priority: int
     progress: Progress | None
+    estimate: Estimate | None = Field(description="Of a training: before it starts, and refined once it runs.")
+    measured: Measured | None = Field(description="Of a training: when it ends or is let go of.")
     queue_position: int | None = Field(description="Jobs that go before it, itself included; null unless queued.")
     error: JobError | None
     ended_by: str | None
@@ -312,7 +340,7 @@ class Job(Resource):
 
 JOB_FIELDS = (
     *("id", "type", "status", "spec", "model", "dataset", "seed", "attempt", "priority", "progress", "error"),
-    *("ended_by", "retry_of", "worker", "device", "metadata"),
+    *("ended_by", "retry_of", "worker", "device", "metadata", "estimate", "measured"),
 )
 """Fields that a job's record and resource share."""
 

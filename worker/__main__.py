@@ -21,7 +21,7 @@ from ledger.storage import Storage
 from ledger.workers import Workers, this_host
 from worker.celery import add_task, start_consumer, stop_consumer
 from worker.crew import Crew
-from worker.devices import Device, devices_for
+from worker.devices import Device, described, devices_for
 from worker.reconciler import Reconciler
 from worker.supervisor import Workplace
 
@@ -95,7 +95,7 @@ def move_in(
         models=Models(ledger),
         workers=workers,
         storage=storage,
-        worker=workers.register_self(options.queue, str(devices[0])),
+        worker=workers.register_self(options.queue, described(devices[0])),
         host=this_host(),
         job_table=options.jobs,
         stopping=stopping,

@@ -31,6 +31,7 @@ def assign(job: Job, settings: Settings, models: Models, device: Device, deadlin
         precision=settings.train_precision,
         capture=settings.train_capture,
         resume=[StateFile(**asdict(state)) for state in models.newest_states(job.model_id)] if job.model_id else [],
+        changes=(job.measured or {}).get("changes", []),
     )
 
 

@@ -33,6 +33,36 @@ class Device:
 CPU = Device("cpu", "")
 
 
+def described(device: Device) -> str:
+    """The device with its memory, as a worker makes itself known: `cpu, 16000 MiB`; without, where that is unknown."""
+    memory = gpu_memory(device.visible) if device.visible else machine_memory()
+    return str(device) if memory is None else f"{device}, {memory >> 20} MiB"
+
+
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where a container's memory limit stands, by version of the kernel's control groups."""
+
+
+def machine_memory(limits: tuple[Path, ...] = LIMITS) -> int | None:
+    """Bytes of memory that this machine or container has; None where it does not tell."""
+    try:
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
+    texts = [path.read_text().strip() for path in limits if path.is_file()]
+    return min([whole, *(int(text) for text in texts if text.isdecimal())])
+
+
+def gpu_memory(visible: str) -> int | None:
+    """Bytes of memory of the GPU of that index or UUID; None where the driver's tool does not tell."""
+    query = [f"--id={visible}", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(["nvidia-smi", *query], capture_output=True, text=True, timeout=SMI_SECONDS, check=True)
+        return int(told.stdout.strip()) << 20
+    except (subprocess.SubprocessError, OSError, ValueError):
+        return None
+
+
 def devices_for(queue: str, wish: str, environment: Mapping[str, str] | None = None) -> list[Device]:
     """One device a slot: each GPU for `train`, else the CPU. Raises Unavailable where a GPU is wished for and missing.
 

@@ -55,6 +55,8 @@ class Assignment(Line):
     """What a training computes in; `auto`: bfloat16 where it is safe, on a GPU with tensor cores for it."""
     capture: bool = False
     """Whether a GPU replays training's steps as CUDA graphs."""
+    changes: list[dict[str, Any]] = []
+    """What earlier holders of the job changed after a break (`worker.training.recovery.Change`), oldest first."""
 
 
 class Lease(Line):
@@ -152,6 +154,24 @@ class Note(Line):
     data: dict[str, Any] = {}
 
 
+class Estimated(Line):
+    """What the job as a whole will take, now that some of it is done. What is None is as it was estimated before."""
+
+    say: Literal["estimated"] = "estimated"
+    seconds: float | None
+    memory_bytes: int | None
+
+
+class Measured(Line):
+    """What the job has taken so far: wall clock over all its holders, the most memory of this one, and its changes."""
+
+    say: Literal["measured"] = "measured"
+    seconds: float
+    peak_memory_bytes: int
+    images_per_second: float | None
+    changes: list[dict[str, Any]] = []
+
+
 class Done(Line):
     """The job reached its end. `ended_by`: `images`, `time` or `done`."""
 
@@ -174,5 +194,18 @@ class Failed(Line):
     param: str | None = None
 
 
-Report = Started | Progress | Metrics | Preview | SavedCheckpoint | Prepared | Note | Done | Stopped | Failed
+Report = (
+    Started
+    | Progress
+    | Metrics
+    | Preview
+    | SavedCheckpoint
+    | Prepared
+    | Note
+    | Estimated
+    | Measured
+    | Done
+    | Stopped
+    | Failed
+)
 FromChild = TypeAdapter[Report](Annotated[Report, Field(discriminator="say")])

@@ -28,9 +28,11 @@ from worker.protocol import (
     FENCED,
     Assignment,
     Done,
+    Estimated,
     Failed,
     Lease,
     Line,
+    Measured,
     Metrics,
     Note,
     Prepared,
@@ -219,6 +221,12 @@ class Supervisor:
     def _note_event(self, report: Note) -> None:
         self._place.jobs.note(*self._claim, report.type, report.data)
 
+    def _note_estimated(self, report: Estimated) -> None:
+        self._place.jobs.estimated(*self._claim, _fields(report))
+
+    def _note_measured(self, report: Measured) -> None:
+        self._place.jobs.measured(*self._claim, _fields(report))
+
     def _note_end(self, report: Done | Prepared | Stopped | Failed) -> None:
         self._end = report
 
@@ -315,6 +323,8 @@ PUBLISHED: dict[type[Line], Callable[[Supervisor, Any], None]] = {
     Preview: Supervisor._note_preview,
     SavedCheckpoint: Supervisor._note_checkpoint,
     Note: Supervisor._note_event,
+    Estimated: Supervisor._note_estimated,
+    Measured: Supervisor._note_measured,
     Done: Supervisor._note_end,
     Prepared: Supervisor._note_end,
     Stopped: Supervisor._note_end,

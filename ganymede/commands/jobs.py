@@ -66,10 +66,12 @@ def follow(client: "Client", job: str, as_json: bool) -> None:
     from ganymede.client import succeeded
     from ganymede.render import job_bar
 
+    seen: str | int | None = None
     try:
         with job_bar(job) as show_progress:
             for found in client.jobs.watch(job, away=waiting):
                 show_progress(found)
+                seen = tell_warnings(client, job, seen)
     except KeyboardInterrupt:
         tell(f"the job goes on: `ganymede jobs watch {job}` or `ganymede jobs cancel {job}`")
         raise
@@ -83,6 +85,22 @@ def follow(client: "Client", job: str, as_json: bool) -> None:
 def waiting(error: "GanymedeError") -> None:
     """Say that a server is waited for, and why."""
     tell(f"{error}; waiting for it to come back")
+
+
+def tell_warnings(client: "Client", job: str, seen: str | int | None) -> str | int | None:
+    """Say each warning and recovery beyond the event `seen`; returns the newest event looked at."""
+    from ganymede.errors import GanymedeError
+    from ganymede.render import warning
+
+    try:
+        page = client.jobs.events(job, after=seen)
+    except GanymedeError:  # a courtesy: its failure does not end the watching
+        return seen
+    for event in page.data:
+        if event.type in {"warning", "job.recovered"}:
+            tell(warning(event))
+    newest = page.last_id if page.data else seen
+    return tell_warnings(client, job, newest) if page.has_more else newest
 
 
 def ended(job: "Job") -> str:

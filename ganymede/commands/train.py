@@ -109,7 +109,10 @@ def train(
         elif as_json:
             print_record(job, as_json)
         else:
-            answer(f"{job.id} is {job.status}: `ganymede jobs watch {job.id}` follows it")
+            from ganymede.render import expected
+
+            taking = f", will take {told}" if (told := expected(job)) else ""
+            answer(f"{job.id} is {job.status}{taking}: `ganymede jobs watch {job.id}` follows it")
 
 
 def pairs(given: list[str]) -> list[tuple[str, str]]:

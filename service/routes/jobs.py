@@ -11,6 +11,7 @@ from gan.errors import Conflict, NotFound
 from gan.spec import NAME_PATTERN, TrainRequest
 from ledger import records
 from ledger.states import TERMINAL
+from service.estimating import estimate_for, refuse_too_large
 from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Plain, Wait, applied, json_accepted, matches
 from service.house import House, Inside
 from service.openapi import HELD, json_body, problems
@@ -64,9 +65,12 @@ def create_job(body: Training, house: Inside, response: Response) -> Job:
 
 def create_training(house: House, body: TrainRequest) -> records.Job:
     """A training job on a dataset that is ready, every figure chosen for the device that will run it."""
-    dataset = ready_dataset(house, body.dataset)
-    spec = resolve(body, dataset.facts(), house.train_device())
-    return house.jobs.create_training(spec, dataset, body.model, body.priority, dict(body.metadata))
+    dataset, device = ready_dataset(house, body.dataset), house.train_device()
+    facts = dataset.facts()
+    spec = resolve(body, facts, device)
+    refuse_too_large(house, spec, facts, device)
+    estimate = estimate_for(house, spec, facts, device)
+    return house.jobs.create_training(spec, dataset, body.model, body.priority, dict(body.metadata), estimate)
 
 
 MAKERS: dict[str, Callable[[House, TrainRequest], records.Job]] = {"train": create_training}

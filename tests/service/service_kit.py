@@ -22,6 +22,7 @@ from ledger.models import Models
 from ledger.records import Job, Packed, Saved
 from ledger.settings import Settings
 from ledger.storage import Storage
+from ledger.workers import Workers
 from service.app import create_app
 
 LEASE = 60.0
@@ -39,6 +40,7 @@ class Running:
         self.datasets = Datasets(self.ledger)
         self.models = Models(self.ledger)
         self.storage = Storage(settings.storage)
+        self.workers = Workers(self.ledger)
 
     def close(self) -> None:
         self.http.close()

@@ -72,7 +72,7 @@ class Workshop:
 
     def train(self, dataset: str, spec: TrainingSpec, *, line: RecordingLine | None = None, job: str = "job_1",
               epoch: int = 1, resume: list[SavedCheckpoint] | None = None,
-              device: str = "cpu") -> RecordingLine:  # fmt: skip
+              device: str = "cpu", changes: list[dict] | None = None) -> RecordingLine:  # fmt: skip
         line = line or RecordingLine()
         states = [
             StateFile(checkpoint=c.id, path=c.state_path, sha256=c.state_sha256, images=c.images) for c in resume or []
@@ -89,6 +89,7 @@ class Workshop:
             model=f"mdl_{job}",
             dataset={"id": "ds", "digest": dataset, "path": f"datasets/{dataset}"},
             resume=states,
+            changes=changes or [],
         )
         train.run(assignment, line)  # type: ignore[arg-type]  # a line that records
         return line

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from gan.checkpoint import ModelHeader, Written, to_levels, write_model
-from gan.errors import CheckpointCorrupt, Diverged
+from gan.errors import CheckpointCorrupt, Diverged, JobFailure
 from gan.networks.conditioning import standardise_conditions
 from gan.spec import Loss, TrainingSpec
 from ledger.storage import Storage
+from worker.jobs.measuring import Pace
 from worker.line import ControlLine
 from worker.protocol import (
     Assignment,
@@ -25,15 +26,17 @@ from worker.protocol import (
     StateFile,
     Stopped,
 )
-from worker.training import averages
+from worker.training import averages, recovery
 from worker.training.data import TrainingData, open_packed
 from worker.training.diagnosis import Abandoned, Report
 from worker.training.estimates import FEWEST
 from worker.training.execution import execution
 from worker.training.loop import Trainer, all_finite
 from worker.training.preview import Preview as PreviewPainter
+from worker.training.recovery import Broken, Change
 from worker.training.schedules import spent
 from worker.training.state import TrainingState, load_state, new_state, save_state
+from worker.training.watch import Facts
 
 FIRST_CHECKPOINT = 5.0
 CHECKPOINT_SECONDS = 30.0
@@ -49,7 +52,7 @@ KNOWN_WEAKNESSES: dict[Loss, dict[str, str]] = {
         "remedy": "watch gradient_norm_generator; recipe dcgan has the same fixed point and a gradient that lives",
     }
 }
-"""What a job says of its loss at the start; the run itself shows it in the metrics."""
+"""What a job says of its loss at the start, as advice; a `warning` comes where the run shows it."""
 
 
 def run(assignment: Assignment, line: ControlLine) -> None:
@@ -72,19 +75,43 @@ class TrainingJob:
         packed = open_packed(self.storage.path(assignment.dataset["path"]))
         self.classes = packed.facts.classes if self.spec.network.conditioning.kind == "class" else ()
         self.data = TrainingData(packed, self.spec, self.device)
-        self.state = self._resumed() or self._new()
-        self.trainer = Trainer(self.spec, self.data, self.state)
-        self.painter = PreviewPainter(self.data, self.spec)
+        self.facts = Facts.of(self.spec, len(self.data.train_rows))
+        self.stored = list(assignment.resume)
+        state = self._resumed() or self._new()
+        state.counters.changes = max(state.counters.changes, earlier_changes(assignment), key=len)
         self.report: Report = {}
         self.saved_at: int | None = None
-        self.due = Due(self.spec, self.state)
+        self._take_up(state)
+
+    def _take_up(self, state: TrainingState) -> None:
+        """Go on from this state."""
+        self.state = state
+        self.trainer = Trainer(self.spec, self.data, state)
+        self.painter = PreviewPainter(self.data, self.trainer.at_once)
+        self.due = Due(self.spec, state)
+        self.pace = Pace(self.spec, state.counters, self.device)
 
     def run(self) -> None:
-        """Until the budget is spent or somebody says stop."""
+        """Until the budget is spent, somebody says stop, or it broke once more than can be mended."""
         self.line.send(Started(device=device_name(self.device)))
         if self.device.type != "cpu":  # on a CPU nothing depends on the machine
             self.line.send(Note(type="job.execution", data=self.execution.words()))
         self._say_what_to_expect()
+        while (broke := self._train()) is not None:
+            self._mend(broke)
+
+    def _train(self) -> Broken | None:
+        """Train to the end; or until it breaks, and how. What the step that broke had made is let go of by then."""
+        try:
+            self._until_the_end()
+        except (Diverged, RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+            broke = recovery.broken(error)
+            if broke is None:
+                raise
+            return broke
+        return None
+
+    def _until_the_end(self) -> None:
         while (ended_by := self.trainer.ended_by) is None or self.trainer.report_due:
             if self.line.stop is not None:
                 return self._stop(save=self.line.stop.save)
@@ -96,6 +123,34 @@ class TrainingJob:
                 self._whatever_is_due()
         assert ended_by is not None
         return self._finish(ended_by)
+
+    def _mend(self, broke: Broken) -> None:
+        """Go on from the last good state with one figure changed. Raises the typed failure where none is left to try.
+
+        The clock is not turned back: `max_seconds` is a budget of true time.
+        """
+        before = self.state.counters
+        try:
+            change = recovery.change_for(broke, self.spec, before.changes, before.images)
+        except JobFailure:
+            self.line.send(self.pace.measured())
+            raise
+        del self.state, self.trainer, self.due, self.pace
+        recovery.free_memory()
+        state = self._last_good()
+        change = change.model_copy(update={"to_images": state.counters.images})
+        state.counters.changes, state.counters.seconds = [*before.changes, change], before.seconds
+        self._take_up(state)
+        self.line.send(self.pace.measured())
+        told = {"message": broke.message, **change.model_dump(exclude={"was", "now"})}
+        self.line.send(Note(type="job.recovered", data=told | {"from": change.was, "to": change.now}))
+
+    def _last_good(self) -> TrainingState:
+        """The newest stored state that is whole, else the state before the first step."""
+        for file in self.stored:
+            with suppress(CheckpointCorrupt):  # an older one may have been retired
+                return self._load(file)
+        return self._new()
 
     def _new(self) -> TrainingState:
         state = new_state(self.spec, self.device, self.execution)
@@ -140,7 +195,10 @@ class TrainingJob:
 
     def _report(self) -> None:
         self.report = self.trainer.report(lambda: self.line.stop is not None)
-        self.line.send(Metrics(images=self.state.counters.images, values=self.report | self.due.throughput()))
+        images = self.state.counters.images
+        self.line.send(Metrics(images=images, values=self.report | self.due.throughput()))
+        for note in self.state.watch.look(self.report, images, self.trainer.spent, self.facts):
+            self.line.send(Note(type=note.type, data=note.data))
 
     def _progress(self) -> None:
         spent, counters = self.trainer.spent, self.state.counters
@@ -155,6 +213,9 @@ class TrainingJob:
                 eta_seconds=eta,
             )
         )
+        estimate = self.pace.estimate()
+        if estimate is not None:
+            self.line.send(estimate)
 
     def _preview(self) -> None:
         images = self.state.counters.images
@@ -163,7 +224,8 @@ class TrainingJob:
         self.line.send(Preview(images=images, path=path))
 
     def _checkpoint(self) -> None:
-        """Both files, then one line about them. Diverged, and nothing written, where a weight is no number."""
+        """Both files, then one line about them. Diverged, and nothing written, where the state is no good one."""
+        recovery.refuse_broken(self.state.meters.means(), self.state.counters.images)
         if not all_finite(self.state):
             raise Diverged(
                 f"a weight became NaN or infinite before {self.state.counters.images} images", param="learning_rate"
@@ -174,11 +236,12 @@ class TrainingJob:
         state_path = f"{folder}/e{self.assignment.epoch}-{checkpoint}.state.safetensors"
         model = self._write_model(self.storage.path(model_path))
         state = save_state(self.storage.path(state_path), self.spec, self.state)
-        self.saved_at = self.state.counters.images
+        images = self.saved_at = self.state.counters.images
+        self.stored.insert(0, StateFile(checkpoint=checkpoint, path=state_path, sha256=state.sha256, images=images))
         self.line.send(
             SavedCheckpoint(
                 id=checkpoint,
-                images=self.state.counters.images,
+                images=images,
                 path=model_path,
                 bytes=model.bytes,
                 sha256=model.sha256,
@@ -219,6 +282,7 @@ class TrainingJob:
     def _stop(self, *, save: bool) -> None:
         if save and self.state.counters.images:
             self._checkpoint()
+        self.line.send(self.pace.measured())
         self.line.send(Stopped())
 
     def _finish(self, ended_by: str) -> None:
@@ -226,6 +290,7 @@ class TrainingJob:
         if self.saved_at != self.state.counters.images:
             self._checkpoint()
         self._progress()
+        self.line.send(self.pace.measured())
         self.line.send(Done(ended_by=ended_by))
 
     def _say_what_to_expect(self) -> None:
@@ -233,7 +298,7 @@ class TrainingJob:
         if self.state.counters.images:
             return
         if self.spec.loss in KNOWN_WEAKNESSES:
-            self.line.send(Note(type="warning", data=KNOWN_WEAKNESSES[self.spec.loss]))
+            self.line.send(Note(type="advice", data=KNOWN_WEAKNESSES[self.spec.loss]))
         held = len(self.data.held_rows)
         if held < FEWEST:
             reason = f"{held} rows are held out and an estimate needs {FEWEST}: held-out estimates stay empty"
@@ -290,6 +355,11 @@ class Due:
     def _crossed(self, what: str, every: int) -> bool:
         before, self._images[what] = self._images[what], self.counters.images
         return before // every < self.counters.images // every
+
+
+def earlier_changes(assignment: Assignment) -> list[Change]:
+    """What earlier holders of the job changed, whether or not a checkpoint was saved since."""
+    return [Change.model_validate(change) for change in assignment.changes]
 
 
 def device_name(device: torch.device) -> str:

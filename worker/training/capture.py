@@ -15,9 +15,7 @@ from torch import Tensor
 from gan.spec import TrainingSpec
 from worker.training.augment import Transformed
 from worker.training.players import Figures, Players
-from worker.training.step import Batch
-
-Step = Callable[[Players, Batch, TrainingSpec, Figures], dict[str, Tensor]]
+from worker.training.step import Batch, Step
 
 WARM_UPS = 3
 """Eager steps before recording: libraries choose their kernels and reserve memory in the first ones."""

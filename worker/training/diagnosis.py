@@ -1,4 +1,5 @@
-"""What a report says beyond the losses: divergence estimates on training and on held-out rows, and gradient norms.
+"""What a report says beyond the losses: divergence estimates on training and on held-out rows, how varied samples are,
+and gradient norms.
 
 Nothing here touches the players: networks are copied first, since batch norm and spectral normalisation change
 their buffers in every forward. Rows are looked at one training batch at a time, which takes less memory than a step.
@@ -13,12 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from gan.spec import Loss, TrainingSpec
-from worker.training import estimates
+from worker.training import estimates, variety
 from worker.training.data import TrainingData
 from worker.training.draws import Stream, latents, numbers
 from worker.training.estimates import Calibration, Logits
+from worker.training.losses import LOSSES
 from worker.training.penalties import input_gradients
 from worker.training.players import Players
 
@@ -27,6 +30,10 @@ MOST_ROWS = 512
 IMAGES_A_ROW = 50
 """One row is looked at for so many images trained on, but never fewer than an estimate needs: a report's rows cost a
 hundredth of the training between two reports."""
+FEWEST_COMPARED = 8
+"""Held-out rows that show whether training rows are known by heart: far fewer than an estimate of its own needs."""
+POOLED = 8
+"""Pixels a side that images are averaged down to before their distances are taken."""
 CALIBRATED: frozenset[Loss] = frozenset({"minimax", "non_saturating"})
 """Losses whose discriminator is trained towards log-odds; the logits of the others are calibrated first."""
 
@@ -46,15 +53,13 @@ def rows_looked_at(spec: TrainingSpec) -> int:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Logits of real and of generated rows, and the steepest input gradient seen on either.
-
-    `distance` is the exact W₁ between the two samples, of points; None of images.
-    """
+    """Logits of real and of generated rows, the steepest input gradient seen on either, and their features (n, F)."""
 
     real: Logits
     fake: Logits
     steepest: float
-    distance: float | None
+    real_features: Tensor
+    fake_features: Tensor
 
     @property
     def gap(self) -> float:
@@ -85,9 +90,17 @@ class Diagnosis:
             calibration = estimates.calibrate(trained.real, trained.fake)
         points = not self.data.images
         found = _named(trained, calibration, "_train", points=points)
+        found |= self._variety(trained) | {"generator_slope": slope(self.spec.loss, trained)}
+        held = self._judge(self.data.held_rows) if len(self.data.held_rows) >= FEWEST_COMPARED else None
         enough = len(self.data.held_rows) >= estimates.FEWEST
-        held = self._judge(self.data.held_rows) if enough else None
-        return found | _named(held, calibration, "", points=points)
+        found["overfit"] = overfit(trained, held) if held else None
+        return found | _named(held if enough else None, calibration, "", points=points)
+
+    def _variety(self, trained: Judgement) -> Report:
+        """How samples lie among the training rows; copies show only beside all of these."""
+        few = len(self.data.train_rows) <= MOST_ROWS
+        everything = features(self.data.batch(self.data.train_rows)[0]).cpu() if few else None
+        return variety.variety(trained.real_features, trained.fake_features, everything)
 
     def _judge(self, rows: Rows) -> Judgement:
         seen = self.rng.permutation(rows)[: rows_looked_at(self.spec)]
@@ -96,12 +109,12 @@ class Diagnosis:
         net = self.spec.network
         z = latents(self.rng, len(seen), net.latent_dim, net.latent_distribution)
         parts = [self._look(seen[part], labelled[part], z[part]) for part in self._parts(len(seen))]
-        real, fake = (torch.cat(halves) for halves in zip(*((x.rows, y.rows) for x, y in parts), strict=True))
         return Judgement(
             real=np.concatenate([x.logits for x, _ in parts]),
             fake=np.concatenate([y.logits for _, y in parts]),
             steepest=max(looked.steepest for pair in parts for looked in pair),
-            distance=None if self.data.images else estimates.exact_wasserstein(real.numpy(), fake.numpy()),
+            real_features=torch.cat([x.features for x, _ in parts]),
+            fake_features=torch.cat([y.features for _, y in parts]),
         )
 
     def _parts(self, count: int) -> Iterator[slice]:
@@ -122,16 +135,43 @@ class Diagnosis:
         x = x.detach().requires_grad_(True)
         logits = self.discriminator(x, c)
         steepest = input_gradients(logits, x, again=False).norm(dim=1).max()
-        kept = x.detach()[:, :0] if self.data.images else x.detach()
-        return Looked(logits.detach().double().cpu().numpy(), steepest.item(), kept.cpu())
+        return Looked(logits.detach().double().cpu().numpy(), steepest.item(), features(x.detach()).cpu())
 
 
 class Looked(NamedTuple):
-    """Logits (n,) of some rows, the steepest input gradient at them, and points' rows themselves (n, D)."""
+    """Logits (n,) of some rows, the steepest input gradient at them, and their features (n, F)."""
 
     logits: Logits
     steepest: float
-    rows: Tensor
+    features: Tensor
+
+
+def features(x: Tensor) -> Tensor:
+    """What distances between rows go by: points as they are (n, D); images averaged to `POOLED` pixels a side."""
+    if x.dim() == 2:
+        return x
+    height, width = (min(POOLED, side) for side in x.shape[2:])
+    return adaptive_avg_pool2d(x, (height, width)).flatten(1)
+
+
+def overfit(trained: Judgement, held: Judgement) -> float | None:
+    """The share of the gap between training rows and generated ones that lies between training rows and held-out ones.
+
+    (E r - E r') / (E r - E f): near 0 where the discriminator judges data it never saw like data it trained on, 1 where
+    it takes them for generated. None where it sees no gap.
+    """
+    unseen = float(trained.real.mean() - held.real.mean())
+    return unseen / trained.gap if trained.gap > 0 else None
+
+
+def slope(loss: Loss, seen: Judgement) -> float:
+    """mean |∂L_G/∂f| · N over generated rows: how much of the discriminator's slope reaches the generator.
+
+    Near 0 where the loss saturates; 1 where each sample is pulled at full strength (least squares knows no bound).
+    """
+    r, f = torch.from_numpy(seen.real), torch.from_numpy(seen.fake).requires_grad_(True)
+    (pull,) = torch.autograd.grad(LOSSES[loss].generator(r, f), f)
+    return float(pull.abs().sum())
 
 
 NAMES = ("value", "js_estimate", "critic_gap", "lipschitz_estimate", "wasserstein_estimate")
@@ -143,7 +183,10 @@ def _named(judgement: Judgement | None, calibration: Calibration, suffix: str, *
         return dict.fromkeys(names)
     v = estimates.value(calibration(judgement.real), calibration(judgement.fake))
     w = estimates.wasserstein(judgement.gap, judgement.steepest)
-    found = [v, estimates.jensen_shannon(v), judgement.gap, judgement.steepest, w, *[judgement.distance] * points]
+    found = [v, estimates.jensen_shannon(v), judgement.gap, judgement.steepest, w]
+    if points:
+        pair = judgement.real_features.numpy(), judgement.fake_features.numpy()
+        found.append(estimates.exact_wasserstein(*pair))
     return dict(zip(names, found, strict=True))
 
 

@@ -6,18 +6,19 @@ from math import isfinite
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from gan.errors import Diverged
 from gan.spec import TrainingSpec
-from worker.training import averages, schedules
+from worker.training import averages, recovery, schedules
+from worker.training.accumulation import WHOLE, BatchOf, accumulated, cuts
 from worker.training.augment import GEOMETRIC, Augmentation, augmentation, draw, unchanged
-from worker.training.capture import Captured, Step
+from worker.training.capture import Captured
 from worker.training.data import TrainingData
 from worker.training.diagnosis import Diagnosis, Report, gradient_norm
 from worker.training.draws import Deck, Stream, latents, numbers
 from worker.training.players import figures
 from worker.training.state import TrainingState, state_tensors
-from worker.training.step import Batch, discriminator_step, generator_step
+from worker.training.step import Batch, Step, discriminator_step, generator_step
 
 
 class Streams(NamedTuple):
@@ -35,17 +36,24 @@ class Trainer:
     """Moves a TrainingState forward, one update at a time. The same state always goes the same way."""
 
     def __init__(self, spec: TrainingSpec, data: TrainingData, state: TrainingState) -> None:
-        self.spec, self.data, self.state = spec, data, state
+        """`spec` is as the job has it; figures that were changed after a break come from the state."""
+        self.spec, self.data, self.state = recovery.eased(spec, state.counters.changes), data, state
+        self.parts = cuts(spec.batch_size, recovery.parts(state.counters.changes))
         self.critic_deck = Deck(data.train_rows, spec.seed, Stream.CRITIC_ORDER)
         self.generator_deck = Deck(data.train_rows, spec.seed, Stream.GENERATOR_ORDER)
         self._clock = time.perf_counter()
-        self._discriminator_step, self._generator_step = self._run(discriminator_step), self._run(generator_step)
+        self._steps: dict[Step, Step] = {step: self._run(step) for step in (discriminator_step, generator_step)}
 
     def _run(self, step: Step) -> Step:
         """The step as the execution wants it: eager, or recorded and replayed."""
         if not self.state.players.execution.captured:
             return step
         return Captured(step, lambda: list(state_tensors(self.state).values()))
+
+    @property
+    def at_once(self) -> TrainingSpec:
+        """The spec with as many rows in a batch as go through the networks at once."""
+        return self.spec.model_copy(update={"batch_size": max(part.stop - part.start for part in self.parts)})
 
     @property
     def spent(self) -> float:
@@ -76,8 +84,7 @@ class Trainer:
 
     def _critic_turn(self) -> None:
         players, counters = self.state.players, self.state.counters
-        batch = self._critic_batch(counters.critic_steps)
-        scalars = self._discriminator_step(players, batch, self.spec, figures(self.spec, self.spent))
+        scalars = self._step(discriminator_step, lambda rows: self._critic_batch(counters.critic_steps, rows))
         self.state.strength.follow(scalars.pop("sign_real"), counters.critic_steps, self.spec.batch_size)
         self.state.meters.add(scalars | {"gradient_norm_discriminator": gradient_norm(players.discriminator)})
         counters.critic_steps += 1
@@ -86,34 +93,44 @@ class Trainer:
 
     def _generator_turn(self) -> None:
         players, counters = self.state.players, self.state.counters
-        if self.spec.shared_batch:
-            batch = self._critic_batch(counters.critic_steps - 1)
-        else:
-            batch = self._batch(self.generator_deck, GENERATOR, counters.generator_steps)
-        scalars = self._generator_step(players, batch, self.spec, figures(self.spec, self.spent))
+        scalars = self._step(generator_step, self._generator_batch)
         self.state.meters.add(scalars | {"gradient_norm_generator": gradient_norm(players.generator)})
         a_round = counters.since_generator * self.spec.batch_size
         averages.follow(players, self.spec, counters.images, a_round)
         counters.generator_steps += 1
         counters.since_generator = 0
 
-    def _critic_batch(self, step: int) -> Batch:
-        return self._batch(self.critic_deck, CRITIC, step)
+    def _step(self, step: Step, batch_of: BatchOf) -> dict[str, Tensor]:
+        """One step on the whole batch; part by part where memory ran out."""
+        players, now = self.state.players, figures(self.spec, self.spent)
+        if len(self.parts) == 1:
+            return self._steps[step](players, batch_of(WHOLE), self.spec, now)
+        return accumulated(step, players, batch_of, self.parts, self.spec, now)
 
-    def _batch(self, deck: Deck, streams: Streams, step: int) -> Batch:
+    def _generator_batch(self, rows: slice) -> Batch:
+        counters = self.state.counters
+        if self.spec.shared_batch:
+            return self._critic_batch(counters.critic_steps - 1, rows)
+        return self._batch(self.generator_deck, GENERATOR, counters.generator_steps, rows)
+
+    def _critic_batch(self, step: int, rows: slice) -> Batch:
+        return self._batch(self.critic_deck, CRITIC, step, rows)
+
+    def _batch(self, deck: Deck, streams: Streams, step: int, rows: slice) -> Batch:
+        """Those rows of a step's batch; what is drawn for a row does not depend on which others are asked for."""
         spec, device = self.spec, self.data.device
-        x, c = self.data.batch(deck.hand(step, spec.batch_size))
+        x, c = self.data.batch(deck.hand(step, spec.batch_size)[rows])
         rng = numbers(spec.seed, streams.latents, step)
-        z = latents(rng, spec.batch_size, spec.network.latent_dim, spec.network.latent_distribution)
-        alpha = torch.from_numpy(rng.random(spec.batch_size, dtype="float32"))
-        T, shown = self._augmentations(streams.augment, step)
+        z = latents(rng, spec.batch_size, spec.network.latent_dim, spec.network.latent_distribution)[rows]
+        alpha = torch.from_numpy(rng.random(spec.batch_size, dtype="float32"))[rows]
+        T, shown = self._augmentations(streams.augment, step, rows)
         return Batch(x, c, z.to(device, non_blocking=True), alpha.to(device, non_blocking=True), T, shown)
 
-    def _augmentations(self, stream: Stream, step: int) -> tuple[Augmentation, Augmentation]:
+    def _augmentations(self, stream: Stream, step: int, rows: slice) -> tuple[Augmentation, Augmentation]:
         """What D sees of images, and of the inputs that they were made for, by the same draws."""
         if self.spec.augment == "none":
             return unchanged, unchanged
-        u = draw(numbers(self.spec.seed, stream, step), self.spec.batch_size)
+        u = draw(numbers(self.spec.seed, stream, step), self.spec.batch_size)[rows]
         u, p = u.to(self.data.device, non_blocking=True), self.state.strength.probability
         paired = self.spec.network.conditioning.kind == "image"
         return augmentation(u, p), augmentation(u, p, GEOMETRIC) if paired else unchanged
@@ -124,21 +141,15 @@ class Trainer:
         self._clock = now
 
     def report(self, told_to_stop: Callable[[], bool] = lambda: False) -> Report:
-        """The means since the last report and the estimates now. Diverged where a mean is not finite.
+        """The means since the last report and the estimates now. Broke where the means are broken.
 
         Raises Abandoned where it is told to stop meanwhile: the report is then still due.
         """
         state = self.state
         means = state.meters.means()
-        broken = sorted(name for name, mean in means.items() if not isfinite(mean))
-        if broken:
-            raise Diverged(
-                f"{', '.join(broken)} became NaN or infinite at {state.counters.images} images: "
-                "try a lower learning_rate or a stronger penalty",
-                param="learning_rate",
-            )
+        recovery.refuse_broken(means, state.counters.images)
         number = state.counters.images // self.spec.report_every
-        found = Diagnosis(state.players, self.data, self.spec, number, told_to_stop).report()
+        found = Diagnosis(state.players, self.data, self.at_once, number, told_to_stop).report()
         state.meters.clear()
         state.counters.reports = number
         now = figures(self.spec, self.spent)

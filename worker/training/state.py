@@ -20,12 +20,15 @@ from worker.training.augment import Strength
 from worker.training.execution import PLAIN, Execution
 from worker.training.meters import Meters
 from worker.training.players import Players, new_players
+from worker.training.recovery import Change
+from worker.training.watch import Watch
 
 
 class Counters(BaseModel):
     """How far training is. `images` counts real images consumed by discriminator updates; `seconds` is wall clock.
 
-    `reports` is the number of the last report: the images seen then, in whole `report_every`.
+    `reports` is the number of the last report: the images seen then, in whole `report_every`. `changes` are the
+    figures that a break had changed.
     """
 
     images: int = 0
@@ -34,16 +37,20 @@ class Counters(BaseModel):
     since_generator: int = 0
     seconds: float = 0.0
     reports: int = 0
+    changes: list[Change] = []
 
 
 @dataclass
 class TrainingState:
-    """The players, how strongly data are augmented, how far all is, and the means that the next report will show."""
+    """The players, how strongly data are augmented, how far all is, the means that the next report will show, and what
+    the last ones showed.
+    """
 
     players: Players
     strength: Strength
     counters: Counters = field(default_factory=Counters)
     meters: Meters = field(default_factory=Meters)
+    watch: Watch = field(default_factory=Watch)
 
     def modules(self) -> dict[str, nn.Module]:
         """Networks, and the augmentation's strength where it moves, by their name in the file."""
@@ -73,6 +80,7 @@ class StateHeader(Words):
     spec: TrainingSpec
     counters: Counters
     meters: dict[str, tuple[float, int]]
+    watch: Watch = Watch()
     formats: Mapping[str, Literal["channels_last"]]
 
 
@@ -104,6 +112,7 @@ def save_state(path: Path, spec: TrainingSpec, state: TrainingState) -> Written:
         spec=spec,
         counters=state.counters,
         meters=state.meters.dump(),
+        watch=state.watch,
         formats={name: "channels_last" for name, t in tensors.items() if _is_channels_last(t)},
     )
     return write_tensors(path, header, tensors)
@@ -126,6 +135,7 @@ def load_state(
         _fill_optimizer(optimizer, module, part(tensors, name), device)
     state.counters = header.counters
     state.meters.load(header.meters, device)
+    state.watch = header.watch
     return state
 
 

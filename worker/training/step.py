@@ -4,6 +4,7 @@ Within a step spectrally normalised weights are computed once (`cached`): one po
 generated data are judged by the same critic.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +38,10 @@ class Batch:
     def seen(self) -> Tensor | None:
         """The conditions as D sees them."""
         return None if self.c is None else self.shown(self.c)
+
+
+Step = Callable[[Players, Batch, TrainingSpec, Figures], dict[str, Tensor]]
+"""One update of one player."""
 
 
 @cached()
