@@ -91,6 +91,7 @@ class Job(Record):
     progress: Progress | None = None
     queue_position: int | None = None
     error: Failure | None = None
+    result: dict[str, Any] | None = None
     ended_by: str | None = None
     retry_of: str | None = None
     created_at: datetime

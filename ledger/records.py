@@ -108,6 +108,7 @@ class Job:
     device: str | None
     progress: dict[str, Any] | None
     error: dict[str, Any] | None
+    result: dict[str, Any] | None
     ended_by: str | None
     retry_of: str | None
     metadata: dict[str, str]

@@ -13,7 +13,7 @@ T = TypeVar("T", bound="Resource")
 R = TypeVar("R")
 
 JobStatus = Literal["queued", "running", "pausing", "paused", "cancelling", "cancelled", "succeeded", "failed"]
-JobType = Literal["prepare", "train"]
+JobType = Literal["prepare", "train", "evaluate"]
 
 
 def moment(seconds: float) -> datetime:
@@ -252,6 +252,7 @@ class Job(Resource):
         },
         queue_position=None,
         error=None,
+        result=None,
         ended_by=None,
         retry_of=None,
         started_at="2026-01-31T12:00:01Z",
@@ -281,6 +282,7 @@ class Job(Resource):
     progress: Progress | None
     queue_position: int | None = Field(description="Jobs that go before it, itself included; null unless queued.")
     error: JobError | None
+    result: dict[str, Any] | None = Field(description="What an evaluation found; null until it has succeeded.")
     ended_by: str | None
     retry_of: str | None
     started_at: datetime | None
@@ -307,6 +309,7 @@ class Job(Resource):
 
 JOB_FIELDS = (
     *("id", "type", "status", "spec", "model", "dataset", "seed", "attempt", "priority", "progress", "error"),
+    "result",
     *("ended_by", "retry_of", "worker", "device", "metadata"),
 )
 """Fields that a job's record and resource share."""

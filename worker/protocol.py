@@ -51,6 +51,8 @@ class Assignment(Line):
     dataset: dict[str, Any] | None = None
     """`{id, digest, path, facts: DatasetFacts}` for training; `{id, source, width, height, limits}` for preparing."""
     resume: list[StateFile] = []
+    evaluation: dict[str, Any] | None = None
+    """`{checkpoint, against, inception}` for evaluating: `{id, path, sha256}`, a dataset as above, a path; or None."""
 
 
 class Lease(Line):
@@ -139,6 +141,15 @@ class Prepared(Line):
     report: dict[str, Any]
 
 
+class Evaluated(Line):
+    """An evaluation reached its end: its `result`, and what the evaluated `checkpoint` (if there is one) scored."""
+
+    say: Literal["evaluated"] = "evaluated"
+    result: dict[str, Any]
+    checkpoint: str | None = None
+    metrics: dict[str, float | None] = {}
+
+
 class Note(Line):
     """Something worth an event: `warning`, `job.resumed`, `checkpoint.skipped`, …"""
 
@@ -169,5 +180,7 @@ class Failed(Line):
     param: str | None = None
 
 
-Report = Started | Progress | Metrics | Preview | SavedCheckpoint | Prepared | Note | Done | Stopped | Failed
+News = Started | Progress | Metrics | Preview | SavedCheckpoint | Note
+End = Done | Prepared | Evaluated | Stopped | Failed
+Report = News | End
 FromChild = TypeAdapter[Report](Annotated[Report, Field(discriminator="say")])

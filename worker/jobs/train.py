@@ -12,6 +12,7 @@ from gan.errors import CheckpointCorrupt, Diverged
 from gan.networks.conditioning import standardise_conditions
 from gan.spec import Loss, TrainingSpec
 from ledger.storage import Storage
+from worker.evaluation.checkpoints import CheckpointMetrics
 from worker.line import ControlLine
 from worker.protocol import (
     Assignment,
@@ -72,6 +73,7 @@ class TrainingJob:
         self.state = self._resumed() or self._new()
         self.trainer = Trainer(self.spec, self.data, self.state)
         self.painter = PreviewPainter(self.data, self.spec)
+        self.measuring = CheckpointMetrics(self.spec, self.data)
         self.report: Report = {}
         self.saved_at: int | None = None
         self.due = Due(self.spec, self.state)
@@ -134,7 +136,7 @@ class TrainingJob:
             self._checkpoint()
 
     def _report(self) -> None:
-        self.report = self.trainer.report(lambda: self.line.stop is not None)
+        self.report = self.trainer.report(self._told_to_stop)
         self.line.send(Metrics(images=self.state.counters.images, values=self.report | self.due.throughput()))
 
     def _progress(self) -> None:
@@ -180,9 +182,18 @@ class TrainingJob:
                 state_path=state_path,
                 state_bytes=state.bytes,
                 state_sha256=state.sha256,
-                metrics=self.report,
+                metrics=self.report | self._measured(),
             )
         )
+
+    def _measured(self) -> Report:
+        """What the averaged generator scores; nothing where the job is told to stop, which must not wait for it."""
+        with suppress(Abandoned):
+            return self.measuring.measure(self.state.players.average, self._told_to_stop)
+        return {}
+
+    def _told_to_stop(self) -> bool:
+        return self.line.stop is not None
 
     def _write_model(self, path: Path) -> Written:
         assert self.assignment.dataset is not None
