@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gan.checkpoint import LoadedGenerator
 from gan.evaluating import FEWEST_ROWS, THEORY
+from gan.metrics import METRICS
 from gan.spec import EvaluationSpec, ImageShape
 from worker.evaluation import theory
 from worker.evaluation.copies import near_copies
@@ -74,6 +75,7 @@ class Evaluation:
             self._tell(self._done)
         return {
             "metrics": found,
+            "better": {name: METRICS[name].better for name in found},  # type: ignore[index]
             "missing": missing,
             "extractor": self._extractor(),
             "reference": {"dataset": self.spec.dataset, "rows": len(self.material.real), "part": self.rows.part},
