@@ -50,7 +50,8 @@ def test_the_divergence_sticks_while_the_clusters_are_apart_and_the_distance_fal
         assert row["wasserstein_exact"] == pytest.approx(row["distance"], rel=0.05)
         assert row["wasserstein_estimate"] == pytest.approx(row["wasserstein_exact"], rel=0.2)
     example.draw(rows, tmp_path / "plot.png")
-    assert Image.open(tmp_path / "plot.png").size == (960, 480)
+    with Image.open(tmp_path / "plot.png") as plot:
+        assert plot.size == (960, 480)
 
 
 def test_a_model_is_measured_as_it_trains_and_afterwards(stack: Stack, client: Client, tmp_path: Path) -> None:
