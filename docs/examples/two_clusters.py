@@ -68,7 +68,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
     right.plot(far, [row["wasserstein_exact"] for row in rows], "--", color="#0b2a5b", label="W₁, exact")
     left.set(xlabel="distance of the clusters (grey: they overlap)", ylabel="nats", ylim=(-0.02, 0.75))
     left.invert_xaxis()
-    right.set(ylabel="units of the data", ylim=(-0.02 * max(far), 1.05 * max(far)))
+    right.set(ylabel="units of the data", ylim=(-0.02 * max(far), 1.15 * max(far)))
     handles = [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     left.legend(handles=handles, loc="lower left")
     figure.savefig(path)
