@@ -20,6 +20,7 @@ GanymedeError
     ├── DatasetUnusable     an upload holds nothing that can be trained on; the report says what was wrong
     ├── CheckpointCorrupt   a checkpoint's bytes are not those that were written; retry goes on from another
     ├── StorageFull         no space left; free some and retry
+    ├── ExtractorUnusable   the file of Inception weights is unreadable or another network's; the setting is named
     └── InternalFailure     a defect of Ganymede; report it with the job's id
 """
 
@@ -151,6 +152,12 @@ class StorageFull(JobFailure):
     """No space left on the device that holds the storage."""
 
     code = "storage_full"
+
+
+class ExtractorUnusable(JobFailure):
+    """The file of GANYMEDE_INCEPTION_WEIGHTS cannot be read, or is no Inception's."""
+
+    code = "extractor_unusable"
 
 
 class InternalFailure(JobFailure):

@@ -342,6 +342,65 @@ class TrainingSpec(Words):
     chosen: dict[str, str]
 
 
+# ---- evaluation ----
+
+
+class EvaluateRequest(Request):
+    """Body of `POST /v1/jobs` with `type: evaluate`: a model against data, or a dataset `against` another.
+
+    `dataset` is what the samples of `model`, or the rows of `against`, are compared with; left out, it is the model's
+    own. `samples` are rows taken of either side, `steps` those of the discriminator and of the critic that are trained
+    for `js_estimate` and `wasserstein_estimate`.
+    """
+
+    type: Literal["evaluate"]
+    model: Reference | None = None
+    dataset: Reference | None = None
+    against: Reference | None = None
+    metrics: Annotated[list[Annotated[str, Field(max_length=32)]] | None, Field(min_length=1, max_length=32)] = None
+    samples: Annotated[int, Field(ge=64, le=50_000)] | None = None
+    steps: Annotated[int, Field(ge=10, le=100_000)] | None = None
+    seed: Seed = 0
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    metadata: Metadata = {}
+
+    @model_validator(mode="after")
+    def two_sides(self) -> Self:
+        """A model, or two datasets."""
+        if self.model is not None and self.against is not None:
+            raise wrong("against", "a model is compared with a dataset: leave against out, or model")
+        if self.model is None and (self.dataset is None or self.against is None):
+            absent = "dataset" if self.dataset is None and self.against is not None else "against"
+            missing = absent if self.dataset or self.against else "model"
+            raise wrong(missing, "name a model, or a dataset and another against it", missing=True)
+        return self
+
+
+class Split(Words):
+    """How a training divided its data: `share` of the rows, drawn by `seed`, were held out."""
+
+    share: float
+    seed: Seed
+
+
+class EvaluationSpec(Words):
+    """An evaluation with every figure chosen. `chosen` gives the reason for each field the request left out.
+
+    `split` is set where a model is compared with the data it was trained on: the held-out rows can then be told apart.
+    """
+
+    model: str | None
+    checkpoint: str | None
+    dataset: str
+    against: str | None
+    metrics: tuple[str, ...]
+    samples: int
+    steps: int
+    seed: Seed
+    split: Split | None
+    chosen: dict[str, str]
+
+
 # ---- sampling ----
 
 Returns = Literal["image", "latent"]

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ganymede.commands import datasets, draw, jobs, models, neighbours, server, train
+from ganymede.commands import datasets, draw, evaluate, jobs, models, neighbours, server, train
 from ganymede.errors import GanymedeError
 from ganymede.terminal import answer, tell
 
@@ -37,6 +37,7 @@ app.command(rich_help_panel="Server")(server.work)
 app.command(rich_help_panel="Server")(server.migrate)
 app.add_typer(datasets.app, name="datasets")
 app.command()(train.train)
+app.command()(evaluate.evaluate)
 app.add_typer(jobs.app, name="jobs")
 app.command()(draw.sample)
 app.command()(draw.interpolate)

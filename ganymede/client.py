@@ -8,9 +8,9 @@
         client.jobs.wait(job.id)
         client.samples.save({"model": "digits", "seed": 0, "count": 16}, "grid.png")
 
-A request is a mapping, or the same thing as a checked object of `gan.spec` (`TrainRequest`, `SampleSpec`,
-`InterpolationSpec`). Every method raises the errors of `ganymede.errors`: `ProblemError` for what the server refuses,
-`ServerUnreachable` where none answers.
+A request is a mapping, or the same thing as a checked object of `gan.spec` (`TrainRequest`, `EvaluateRequest`,
+`SampleSpec`, `InterpolationSpec`). Every method raises the errors of `ganymede.errors`: `ProblemError` for what the
+server refuses, `ServerUnreachable` where none answers.
 """
 
 import os
@@ -27,7 +27,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from gan.spec import DatasetRequest, InterpolationSpec, SampleSpec, TrainRequest, Words
+from gan.spec import DatasetRequest, EvaluateRequest, InterpolationSpec, SampleSpec, TrainRequest, Words
 from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
 from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Page, Record
 from ganymede.settings import ClientSettings
@@ -115,6 +115,22 @@ class Client(AbstractContextManager["Client"]):
         """`/readyz`: raises `Unavailable` while the server is not."""
         return _object(self.http.get("/readyz", patience=0.0))
 
+    def evaluate(
+        self,
+        request: EvaluateRequest | Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        progress: Callable[[Job], None] | None = None,
+    ) -> JsonObject:
+        """Queue an evaluation, wait for it, and answer its result: `{metrics, extractor, reference, sample, …}`.
+
+        `{"model": "digits"}` measures a model by its own held-out data (or by another `dataset`), `{"dataset": "a",
+        "against": "b"}` one dataset by another. Raises as `jobs.wait`.
+        """
+        asked = request if isinstance(request, EvaluateRequest) else {"type": "evaluate", **request}
+        job = self.jobs.wait(self.jobs.create(asked).id, timeout=timeout, progress=progress)
+        return job.result or {}
+
     def close(self) -> None:
         """Close the connections."""
         self.http.close()
@@ -193,8 +209,11 @@ class Jobs:
 
     http: Transport
 
-    def create(self, request: TrainRequest | Mapping[str, Any]) -> Job:
-        """Queue a job: `{"type": "train", "dataset": …, "model": …, "recipe": …}` and any override of the API."""
+    def create(self, request: TrainRequest | EvaluateRequest | Mapping[str, Any]) -> Job:
+        """Queue a job: `{"type": "train", "dataset": …, "model": …, "recipe": …}` and any override of the API.
+
+        Or `{"type": "evaluate", …}`, of which `Client.evaluate` also waits for the result.
+        """
         return _record(Job, self.http.send("POST", "/v1/jobs", json=_body(request)))
 
     def get(self, job: str, *, wait: int = 0) -> Job:

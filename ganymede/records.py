@@ -94,6 +94,7 @@ class Job(Record):
     measured: dict[str, Any] | None = None
     queue_position: int | None = None
     error: Failure | None = None
+    result: dict[str, Any] | None = None
     ended_by: str | None = None
     retry_of: str | None = None
     created_at: datetime

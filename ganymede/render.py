@@ -115,6 +115,8 @@ def facts(job: Job) -> str:
     progress = job.progress
     if progress is None:
         return ""
+    if job.type == "evaluate":
+        return how_far(job)
     rate = f"{progress.images_per_second:,.0f} images/s" if progress.images_per_second else ""
     left = f"{clock(progress.eta_seconds)} left" if progress.eta_seconds is not None and not job.ended else ""
     return ", ".join(filter(None, [f"{progress.images:,} images", rate, left]))
@@ -256,6 +258,14 @@ def series(rows: list[dict[str, Any]]) -> None:
     there = list(dict.fromkeys(name for row in rows for name in row))
     names = [name for name in CHIEF if name in there] or there
     _print(names, [[_figure(row.get(name)) for name in names] for row in rows])
+
+
+def evaluation(result: Mapping[str, Any]) -> None:
+    """Print what an evaluation found: its measures as a table, then of what, and what to mind."""
+    better, missing = result.get("better", {}), result.get("missing", {})
+    rows = [[name, value, better.get(name), missing.get(name, "")] for name, value in result["metrics"].items()]
+    _print(["metric", "value", "better", ""], rows)
+    fields({name: result[name] for name in ("sample", "reference", "baseline", "extractor") if result.get(name)})
 
 
 def fields(values: Mapping[str, object]) -> None:

@@ -312,9 +312,27 @@ class Jobs:
         assert (error is not None) == (status == "failed"), "a failure, and only a failure, has an error"
         with self._ledger.writing() as session:
             row = end(session, id, epoch, status, {"ended_by": ended_by, "error": error})
-            if status != "succeeded" or row.model_id is None:
+            if status != "succeeded" or row.model_id is None or row.type != "train":
                 return []
             return retire(session, row.model_id, *_kept(row))
+
+    def finish_evaluation(
+        self,
+        id: str,
+        epoch: int,
+        result: dict[str, Any],
+        checkpoint: str | None = None,
+        metrics: dict[str, float | None] | None = None,
+    ) -> None:
+        """End a held evaluation as succeeded, with its result; what a checkpoint scored joins the metrics it has.
+
+        A checkpoint that was given up meanwhile is passed over. Raises LostClaim, Conflict.
+        """
+        with self._ledger.writing() as session:
+            end(session, id, epoch, "succeeded", {"ended_by": "done", "result": result})
+            wanted = select(CheckpointRow).where(CheckpointRow.id == checkpoint).with_for_update()
+            for row in session.scalars(wanted):
+                row.metrics = row.metrics | (metrics or {})
 
     def release(self, id: str, epoch: int) -> str:
         """Let go of a held job, no attempt charged; returns what it became: queued, paused or cancelled.

@@ -113,6 +113,7 @@ class Job:
     estimate: dict[str, Any] | None
     measured: dict[str, Any] | None
     error: dict[str, Any] | None
+    result: dict[str, Any] | None
     ended_by: str | None
     retry_of: str | None
     metadata: dict[str, str]

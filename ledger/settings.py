@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     import_dir: Path | None = Field(
         None, description="Folders below this directory may be imported as datasets. Unset: folder import is refused."
     )
+    inception_weights: Path | None = Field(
+        None,
+        description="Inception v3 weights for `fid` and `kid`: a safetensors file or a torch state dict. "
+        "Unset: untrained features, whose figures compare with one another only.",
+    )
     service_device: str = Field(
         "auto",
         description="The device that sampling runs on: `cpu`, `cuda`, `cuda:1`, or `auto` (a GPU if there is one).",
@@ -101,7 +106,7 @@ class Settings(BaseSettings):
         defaults = {"database_url": f"sqlite:///{data}/ledger.sqlite3", "storage": data / "storage"}
         return defaults | given | {"data": data}
 
-    @field_validator("storage", "import_dir")
+    @field_validator("storage", "import_dir", "inception_weights")
     @classmethod
     def whatever_the_folder(cls, path: Path | None) -> Path | None:
         """Absolute, so that a child process in another folder means the same."""

@@ -44,6 +44,7 @@ STATUS: Final[dict[type[meanings.GanymedeError], HTTPStatus]] = {
     meanings.DatasetUnusable: HTTPStatus.UNPROCESSABLE_ENTITY,
     meanings.CheckpointCorrupt: HTTPStatus.CONFLICT,
     meanings.StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    meanings.ExtractorUnusable: HTTPStatus.INTERNAL_SERVER_ERROR,
     meanings.InternalFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """Error class → status. A class that is not here is a failing test, not a surprise."""

@@ -13,7 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gan.spec import CheckpointRequest, DatasetRequest, InterpolationSpec, SampleSpec, TrainRequest
+from gan.spec import (
+    CheckpointRequest,
+    DatasetRequest,
+    EvaluateRequest,
+    InterpolationSpec,
+    SampleSpec,
+    TrainRequest,
+)
 from service.errors import PROBLEM_TYPE
 from service.parsing import JSON
 from service.schemas import FieldError, Problem
@@ -34,13 +41,13 @@ CAUSES: Final[dict[int, str]] = {
 """What a status means here."""
 
 
+BODIES = (DatasetRequest, TrainRequest, EvaluateRequest, SampleSpec, InterpolationSpec, CheckpointRequest)
+"""What bodies are read as."""
+
 UNROUTED: Final[list[tuple[type[BaseModel], Literal["validation", "serialization"]]]] = [
     (Problem, "serialization"),
     (FieldError, "serialization"),
-    *(
-        (body, "validation")
-        for body in (DatasetRequest, TrainRequest, SampleSpec, InterpolationSpec, CheckpointRequest)
-    ),
+    *((body, "validation") for body in BODIES),
 ]
 """Models that errors answer with, or that bodies are read as."""
 
@@ -68,6 +75,14 @@ def answer(status: int, description: str) -> dict[str, Any]:
 def json_body(model: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
     """The `openapi_extra=` of a route whose JSON body is read as a model (which `UNROUTED` lists)."""
     schema = {"$ref": COMPONENTS.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema, "examples": dict(examples)}}}}
+
+
+def bodies_by_type(models: Mapping[str, type[BaseModel]], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra=` of a route whose JSON body is of the model that its field `type` names."""
+    places = {kind: COMPONENTS.format(model=model.__name__) for kind, model in models.items()}
+    several = {"oneOf": [{"$ref": place} for place in places.values()]}
+    schema = several | {"discriminator": {"propertyName": "type", "mapping": places}}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema, "examples": dict(examples)}}}}
 
 

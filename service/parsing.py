@@ -45,6 +45,27 @@ def body_of(model: type[M]) -> Callable[[Request], Awaitable[M]]:
     return body
 
 
+def body_by_type(models: Mapping[str, type[BaseModel]]) -> Callable[[Request], Awaitable[Any]]:
+    """A dependency: the JSON body as the model that its field `type` names. Raises as `body_of`."""
+
+    async def body(request: Request) -> BaseModel:
+        if media_type(request) != JSON:
+            raise UnsupportedMedia(f"the body must be {JSON}, said in Content-Type")
+        whole = await request.body()
+        return await to_thread.run_sync(lambda: validated_by_type(models, parsed(whole)))
+
+    return body
+
+
+def validated_by_type(models: Mapping[str, type[BaseModel]], value: Any) -> BaseModel:
+    """The value as the model of its `type`; raises RequestValidationError, which names the fields that are wrong."""
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if kind is not None and (not isinstance(kind, str) or kind not in models):
+        wrong = {"loc": ("body", "type"), "msg": f"must be {' or '.join(models)}", "type": "literal_error"}
+        raise RequestValidationError([wrong], body=value)
+    return validated(models.get(kind or "", next(iter(models.values()))), value)
+
+
 async def read(model: type[M], request: Request) -> M:
     """The body as `model`, parsed and validated in a thread."""
     whole = await request.body()

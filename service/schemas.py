@@ -16,7 +16,7 @@ T = TypeVar("T", bound="Resource")
 R = TypeVar("R")
 
 JobStatus = Literal["queued", "running", "pausing", "paused", "cancelling", "cancelled", "succeeded", "failed"]
-JobType = Literal["prepare", "train"]
+JobType = Literal["prepare", "train", "evaluate"]
 
 
 def moment(seconds: float) -> datetime:
@@ -283,6 +283,7 @@ class Job(Resource):
         measured=None,
         queue_position=None,
         error=None,
+        result=None,
         ended_by=None,
         retry_of=None,
         started_at="2026-01-31T12:00:01Z",
@@ -314,6 +315,7 @@ class Job(Resource):
     measured: Measured | None = Field(description="Of a training: when it ends or is let go of.")
     queue_position: int | None = Field(description="Jobs that go before it, itself included; null unless queued.")
     error: JobError | None
+    result: dict[str, Any] | None = Field(description="What an evaluation found; null until it has succeeded.")
     ended_by: str | None
     retry_of: str | None
     started_at: datetime | None
@@ -340,6 +342,7 @@ class Job(Resource):
 
 JOB_FIELDS = (
     *("id", "type", "status", "spec", "model", "dataset", "seed", "attempt", "priority", "progress", "error"),
+    "result",
     *("ended_by", "retry_of", "worker", "device", "metadata", "estimate", "measured"),
 )
 """Fields that a job's record and resource share."""

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gan.errors import DatasetMissing, DatasetUnusable
+from gan.errors import CheckpointCorrupt, DatasetMissing, DatasetUnusable, NotFound
+from ledger.datasets import Datasets
 from ledger.models import Models
 from ledger.records import Dataset, Job
 from ledger.settings import Settings
@@ -15,8 +16,14 @@ from worker.jobs.limits import Limits, Preparation
 from worker.protocol import Assignment, StateFile
 
 
-def assign(job: Job, settings: Settings, models: Models, device: Device, deadline: float) -> Assignment:
-    """The assignment of a job held until `deadline` (CLOCK_MONOTONIC). Raises DatasetMissing, DatasetUnusable."""
+def assign(
+    job: Job, settings: Settings, models: Models, datasets: Datasets, device: Device, deadline: float
+) -> Assignment:
+    """The assignment of a job held until `deadline` (CLOCK_MONOTONIC).
+
+    Raises DatasetMissing, DatasetUnusable, CheckpointCorrupt.
+    """
+    resumable = job.model_id if job.type == "train" else None
     return Assignment(
         job=job.id,
         epoch=job.epoch,
@@ -30,8 +37,9 @@ def assign(job: Job, settings: Settings, models: Models, device: Device, deadlin
         dataset=DATA.get(job.type, _packed)(job, settings),
         precision=settings.train_precision,
         capture=settings.train_capture,
-        resume=[StateFile(**asdict(state)) for state in models.newest_states(job.model_id)] if job.model_id else [],
+        resume=[StateFile(**asdict(state)) for state in models.newest_states(resumable)] if resumable else [],
         changes=(job.measured or {}).get("changes", []),
+        evaluation=_evaluated(job, settings, models, datasets) if job.type == "evaluate" else None,
     )
 
 
@@ -50,11 +58,39 @@ def _packed(job: Job, _settings: Settings) -> dict[str, Any] | None:
     """A prepared dataset, if the job works on one."""
     if job.dataset_id is None:
         return None
-    data = _data(job)
+    return _described(_data(job))
+
+
+def _described(data: Dataset) -> dict[str, Any]:
     if data.status != "ready":
-        raise DatasetMissing(f"dataset {job.dataset} is {data.status}, not ready")
+        raise DatasetMissing(f"dataset {data.name} is {data.status}, not ready")
     facts = data.facts().model_dump(mode="json")
     return {"id": data.id, "digest": data.digest, "path": data.path, "facts": facts}
+
+
+def _evaluated(job: Job, settings: Settings, models: Models, datasets: Datasets) -> dict[str, Any]:
+    """What an evaluation compares the dataset with, and the extractor's weights."""
+    checkpoint, against, weights = job.spec["checkpoint"], job.spec["against"], settings.inception_weights
+    return {
+        "checkpoint": None if checkpoint is None else _checkpoint(checkpoint, models),
+        "against": None if against is None else _against(against, datasets),
+        "inception": None if weights is None else str(weights),
+    }
+
+
+def _checkpoint(id: str, models: Models) -> dict[str, Any]:
+    try:
+        _, found = models.resolve(id)
+    except NotFound as error:
+        raise CheckpointCorrupt(f"checkpoint {id} was retired or deleted before it was evaluated") from error
+    return {"id": found.id, "images": found.images, "path": found.path, "sha256": found.sha256}
+
+
+def _against(id: str, datasets: Datasets) -> dict[str, Any]:
+    try:
+        return _described(datasets.get(id))
+    except NotFound as error:
+        raise DatasetMissing(f"dataset {id} was deleted: upload it again") from error
 
 
 def _unpacked(job: Job, settings: Settings) -> dict[str, Any]:

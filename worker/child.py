@@ -24,7 +24,11 @@ from ledger.storage import FULL
 from worker.line import ControlLine
 from worker.protocol import FENCED, Assignment, Failed, Lease, Stop, ToChild
 
-JOBS = {"prepare": "worker.jobs.prepare:run", "train": "worker.jobs.train:run"}
+JOBS = {
+    "prepare": "worker.jobs.prepare:run",
+    "train": "worker.jobs.train:run",
+    "evaluate": "worker.jobs.evaluate:run",
+}
 """Job type → `module:function`, imported when a job of that type is assigned: preparing does without torch."""
 
 ABANDONED = 74

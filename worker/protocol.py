@@ -57,6 +57,8 @@ class Assignment(Line):
     """Whether a GPU replays training's steps as CUDA graphs."""
     changes: list[dict[str, Any]] = []
     """What earlier holders of the job changed after a break (`worker.training.recovery.Change`), oldest first."""
+    evaluation: dict[str, Any] | None = None
+    """`{checkpoint, against, inception}` for evaluating: `{id, path, sha256}`, a dataset as above, a path; or None."""
 
 
 class Lease(Line):
@@ -146,6 +148,15 @@ class Prepared(Line):
     report: dict[str, Any]
 
 
+class Evaluated(Line):
+    """An evaluation reached its end: its `result`, and what the evaluated `checkpoint` (if there is one) scored."""
+
+    say: Literal["evaluated"] = "evaluated"
+    result: dict[str, Any]
+    checkpoint: str | None = None
+    metrics: dict[str, float | None] = {}
+
+
 class Note(Line):
     """Something worth an event: `warning`, `job.resumed`, `checkpoint.skipped`, …"""
 
@@ -194,18 +205,7 @@ class Failed(Line):
     param: str | None = None
 
 
-Report = (
-    Started
-    | Progress
-    | Metrics
-    | Preview
-    | SavedCheckpoint
-    | Prepared
-    | Note
-    | Estimated
-    | Measured
-    | Done
-    | Stopped
-    | Failed
-)
+News = Started | Progress | Metrics | Preview | SavedCheckpoint | Note | Estimated | Measured
+End = Done | Prepared | Evaluated | Stopped | Failed
+Report = News | End
 FromChild = TypeAdapter[Report](Annotated[Report, Field(discriminator="say")])

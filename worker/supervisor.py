@@ -28,7 +28,9 @@ from worker.protocol import (
     FENCED,
     Assignment,
     Done,
+    End,
     Estimated,
+    Evaluated,
     Failed,
     Lease,
     Line,
@@ -102,7 +104,7 @@ class Supervisor:
         self._away = False
         self._outbox: deque[Report] = deque()
         self._progress: dict[str, Any] | None = None
-        self._end: Done | Prepared | Stopped | Failed | None = None
+        self._end: End | None = None
         self._death = ""
         self._blameless = False
 
@@ -136,7 +138,9 @@ class Supervisor:
                 self._blameless = self._told is not None or child.status == FENCED
 
     def _assign(self) -> Assignment:
-        return assign(self._job, self._place.settings, self._place.models, self._device, self._deadline)
+        return assign(
+            self._job, self._place.settings, self._place.models, self._place.datasets, self._device, self._deadline
+        )
 
     def _launch(self) -> Child:
         env = environment(self._device, threads(self._job.queue, self._place.settings))
@@ -227,7 +231,7 @@ class Supervisor:
     def _note_measured(self, report: Measured) -> None:
         self._place.jobs.measured(*self._claim, _fields(report))
 
-    def _note_end(self, report: Done | Prepared | Stopped | Failed) -> None:
+    def _note_end(self, report: End) -> None:
         self._end = report
 
     # ---- how it ended ----
@@ -255,6 +259,10 @@ class Supervisor:
         dataset = self._place.datasets.finish_prepare(*self._claim, Packed(**_fields(end)))
         self._remove([f"uploads/{dataset.id}"])
         self._say(f"dataset {dataset.name} is ready: {end.count} {end.kind}")
+
+    def _finish_evaluated(self, end: Evaluated) -> None:
+        self._place.jobs.finish_evaluation(*self._claim, end.result, end.checkpoint, end.metrics)
+        self._say("evaluated")
 
     def _finish_failed(self, end: Failed) -> None:
         self._place.jobs.finish(*self._claim, "failed", error=_fields(end))
@@ -294,7 +302,7 @@ class Supervisor:
 
         Those written since a lease before this claim stay: a successor may be about to publish them.
         """
-        if self._job.model_id is None:
+        if self._job.model_id is None or self._job.type != "train":  # an evaluation writes no files
             return
         kept = self._place.models.paths(self._job.model_id)
         try:
@@ -327,6 +335,7 @@ PUBLISHED: dict[type[Line], Callable[[Supervisor, Any], None]] = {
     Measured: Supervisor._note_measured,
     Done: Supervisor._note_end,
     Prepared: Supervisor._note_end,
+    Evaluated: Supervisor._note_end,
     Stopped: Supervisor._note_end,
     Failed: Supervisor._note_end,
 }
@@ -335,6 +344,7 @@ PUBLISHED: dict[type[Line], Callable[[Supervisor, Any], None]] = {
 ENDS: dict[type[Line], Callable[[Supervisor, Any], None]] = {
     Done: Supervisor._finish_done,
     Prepared: Supervisor._finish_prepared,
+    Evaluated: Supervisor._finish_evaluated,
     Stopped: Supervisor._release,
     Failed: Supervisor._finish_failed,
 }

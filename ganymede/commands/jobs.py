@@ -64,6 +64,17 @@ def watch(context: typer.Context, job: Id, as_json: AsJson = False) -> None:
 def follow(client: "Client", job: str, as_json: bool) -> None:
     """Show a job's progress until it ends, then the job. Raises JobFailed or JobCancelled."""
     from ganymede.client import succeeded
+
+    found = watched(client, job)
+    if as_json:
+        print_record(found, as_json)
+    succeeded(found)
+    if not as_json:
+        answer(ended(found))
+
+
+def watched(client: "Client", job: str) -> "Job":
+    """Show a job's progress until it ends, well or not."""
     from ganymede.render import job_bar
 
     seen: str | int | None = None
@@ -75,11 +86,7 @@ def follow(client: "Client", job: str, as_json: bool) -> None:
     except KeyboardInterrupt:
         tell(f"the job goes on: `ganymede jobs watch {job}` or `ganymede jobs cancel {job}`")
         raise
-    if as_json:
-        print_record(found, as_json)
-    succeeded(found)
-    if not as_json:
-        answer(ended(found))
+    return found
 
 
 def waiting(error: "GanymedeError") -> None:

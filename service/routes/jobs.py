@@ -5,17 +5,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import FileResponse
+from pydantic import BaseModel
 
 from gan.choosing import resolve
-from gan.errors import Conflict, NotFound
-from gan.spec import NAME_PATTERN, TrainRequest
+from gan.errors import NotFound
+from gan.spec import NAME_PATTERN, EvaluateRequest, TrainRequest
 from ledger import records
-from ledger.states import TERMINAL
+from ledger.states import QUEUES, TERMINAL
 from service.estimating import estimate_for, refuse_too_large
+from service.evaluations import evaluation_of, ready_dataset
 from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Plain, Wait, applied, json_accepted, matches
 from service.house import House, Inside
-from service.openapi import HELD, json_body, problems
-from service.parsing import body_of
+from service.openapi import HELD, bodies_by_type, problems
+from service.parsing import body_by_type
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -36,9 +38,25 @@ EXAMPLES: dict[str, Any] = {
             "network": {"width": 32, "latent_dim": 64},
         },
     },
+    "evaluation": {
+        "summary": "How good a model's newest checkpoint is, by its held-out data",
+        "value": {"type": "evaluate", "model": "digits"},
+    },
+    "comparison": {
+        "summary": "How far apart two datasets are",
+        "value": {
+            "type": "evaluate",
+            "dataset": "left",
+            "against": "right",
+            "metrics": ["js_estimate", "wasserstein_estimate", "wasserstein_exact"],
+        },
+    },
 }
 
-Training = Annotated[TrainRequest, Depends(body_of(TrainRequest))]
+BODIES: dict[str, type[BaseModel]] = {"train": TrainRequest, "evaluate": EvaluateRequest}
+"""Job type → what its request is read as."""
+
+NewJob = Annotated[TrainRequest | EvaluateRequest, Depends(body_by_type(BODIES))]
 ModelFilter = Annotated[str | None, Query(pattern=NAME_PATTERN, description="Only jobs of this model (name or id).")]
 Images = Annotated[int, Plain, Query(ge=-1, le=2**62, description="Only rows beyond this many images.")]
 At = Annotated[
@@ -54,12 +72,15 @@ Number = Annotated[int, Plain, Query(ge=0, le=2**62, description="Only events be
     "",
     status_code=202,
     summary="Queue a job",
-    openapi_extra=json_body(TrainRequest, EXAMPLES),
+    openapi_extra=bodies_by_type(BODIES, EXAMPLES),
     responses=problems(400, 404, 409, 413, 415),
 )
-def create_job(body: Training, house: Inside, response: Response) -> Job:
-    """Queue the training of a new model. What the request leaves out is chosen; `spec.chosen` says why."""
-    house.admit("train")
+def create_job(body: NewJob, house: Inside, response: Response) -> Job:
+    """Queue the training of a new model, or the evaluation of one (or of a dataset) by a dataset.
+
+    What the request leaves out is chosen; `spec.chosen` says why. What an evaluation found is the job's `result`.
+    """
+    house.admit(QUEUES[body.type])
     return accepted(house, MAKERS[body.type](house, body), response)
 
 
@@ -73,22 +94,24 @@ def create_training(house: House, body: TrainRequest) -> records.Job:
     return house.jobs.create_training(spec, dataset, body.model, body.priority, dict(body.metadata), estimate)
 
 
-MAKERS: dict[str, Callable[[House, TrainRequest], records.Job]] = {"train": create_training}
+def create_evaluation(house: House, body: EvaluateRequest) -> records.Job:
+    """An evaluation whose two sides are there and alike."""
+    evaluated = evaluation_of(house, body)
+    model = evaluated.model
+    return house.jobs.create(
+        "evaluate",
+        evaluated.spec.model_dump(mode="json"),
+        dataset=evaluated.dataset,
+        model_id=None if model is None else model.id,
+        model=None if model is None else model.name,
+        seed=body.seed,
+        priority=body.priority,
+        metadata=dict(body.metadata),
+    )
+
+
+MAKERS: dict[str, Callable[[House, Any], records.Job]] = {"train": create_training, "evaluate": create_evaluation}
 """Job type → what queues it."""
-
-
-def ready_dataset(house: House, reference: str) -> records.Dataset:
-    """A dataset that can be trained on. Raises NotFound, or Conflict while it is not ready or because it failed."""
-    try:
-        dataset = house.datasets.get(reference)
-    except NotFound as error:
-        raise NotFound(error.message, param="dataset") from error
-    if dataset.status == "preparing":
-        raise Conflict(f"dataset {dataset.name} is still being prepared: wait until it is ready", param="dataset")
-    if dataset.status == "failed":
-        reason = (dataset.error or {}).get("message", "unknown")
-        raise Conflict(f"dataset {dataset.name} could not be prepared: {reason}", param="dataset")
-    return dataset
 
 
 @router.get("", summary="List jobs", responses=problems())

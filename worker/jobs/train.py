@@ -12,6 +12,7 @@ from gan.errors import CheckpointCorrupt, Diverged, JobFailure
 from gan.networks.conditioning import standardise_conditions
 from gan.spec import Loss, TrainingSpec
 from ledger.storage import Storage
+from worker.evaluation.checkpoints import CheckpointMetrics
 from worker.jobs.measuring import Pace
 from worker.line import ControlLine
 from worker.protocol import (
@@ -76,6 +77,7 @@ class TrainingJob:
         self.classes = packed.facts.classes if self.spec.network.conditioning.kind == "class" else ()
         self.data = TrainingData(packed, self.spec, self.device)
         self.facts = Facts.of(self.spec, len(self.data.train_rows))
+        self.measuring = CheckpointMetrics(self.spec, self.data)
         self.stored = list(assignment.resume)
         state = self._resumed() or self._new()
         state.counters.changes = max(state.counters.changes, earlier_changes(assignment), key=len)
@@ -194,7 +196,7 @@ class TrainingJob:
             self._checkpoint()
 
     def _report(self) -> None:
-        self.report = self.trainer.report(lambda: self.line.stop is not None)
+        self.report = self.trainer.report(self._told_to_stop)
         images = self.state.counters.images
         self.line.send(Metrics(images=images, values=self.report | self.due.throughput()))
         for note in self.state.watch.look(self.report, images, self.trainer.spent, self.facts):
@@ -248,9 +250,18 @@ class TrainingJob:
                 state_path=state_path,
                 state_bytes=state.bytes,
                 state_sha256=state.sha256,
-                metrics=self.report,
+                metrics=self.report | self._measured(),
             )
         )
+
+    def _measured(self) -> Report:
+        """What the averaged generator scores; nothing where the job is told to stop, which must not wait for it."""
+        with suppress(Abandoned):
+            return self.measuring.measure(self.state.players.average, self._told_to_stop)
+        return {}
+
+    def _told_to_stop(self) -> bool:
+        return self.line.stop is not None
 
     def _write_model(self, path: Path) -> Written:
         assert self.assignment.dataset is not None

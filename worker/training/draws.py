@@ -25,6 +25,11 @@ class Stream(IntEnum):
     WEIGHTS_DISCRIMINATOR = 9
     CRITIC_AUGMENT = 10
     GENERATOR_AUGMENT = 11
+    SLICES = 20
+    CHECKPOINT_ROWS = 21
+    EVALUATION_ROWS = 22
+    EVALUATION_ORDER = 23
+    EVALUATION_WEIGHTS = 24
 
 
 def numbers(seed: int, stream: Stream, step: int) -> np.random.Generator:

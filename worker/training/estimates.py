@@ -38,7 +38,8 @@ def value(r: Logits, f: Logits) -> float:
     >>> round(value(np.zeros(3), np.zeros(3)), 4)  # -2 log 2 where D cannot tell
     -1.3863
     """
-    return float(-np.logaddexp(0.0, -r).mean() - np.logaddexp(0.0, f).mean())
+    with np.errstate(invalid="ignore"):  # logits of a run that explodes: V is no number then, and the run says why
+        return float(-np.logaddexp(0.0, -r).mean() - np.logaddexp(0.0, f).mean())
 
 
 def jensen_shannon(v: float) -> float:
