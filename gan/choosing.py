@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from gan.averages import RAW, asked_default, chosen_halflives, listed
 from gan.errors import InvalidRequest
-from gan.metrics import FOLLOWED, MetricName, measurable
+from gan.metrics import FOLLOWED, MetricName, followable
 from gan.recipes import RECIPES, Recipe
 from gan.spec import (
     IMAGE_SIDES,
@@ -230,7 +230,7 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
     points = isinstance(facts.shape, PointShape)
     pairs = facts.input_channels is not None and request.conditional is not False
     architecture = request.network.architecture
-    metrics = measurable(facts.shape)
+    metrics = followable(facts.shape)
     rules: list[tuple[bool, str, str]] = [
         (
             request.clip is not None and lipschitz != "weight_clipping",
@@ -286,7 +286,7 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
         (
             request.metric is not None and request.metric not in metrics,
             "metric",
-            f"{request.metric} cannot be measured on {facts.shape.kind}; what can: {', '.join(metrics)}",
+            f"{request.metric} is not measured at checkpoints of {facts.shape.kind}; what is: {', '.join(metrics)}",
         ),
         (
             bool(request.ema_halflife)

@@ -142,11 +142,16 @@ def count_dcgan(spec: NetworkSpec) -> Networks:
 
 
 def r3_blocks(channels: int, size: Size) -> list[Layer]:
-    """The two residual bottlenecks of a stage: 1×1, grouped 3×3, 1×1, each but the last with a biased leak."""
+    """The two residual bottlenecks of a stage."""
+    return 2 * r3_block(channels, size)
+
+
+def r3_block(channels: int, size: Size) -> list[Layer]:
+    """A residual bottleneck: 1×1, grouped 3×3, 1×1, each but the last with a biased leak."""
     inner = 2 * channels
     groups = next(n for n in range(max(1, inner // 16), 0, -1) if inner % n == 0)
     leak = pointwise(inner, size, inner, 2)
-    return 2 * [
+    return [
         conv(channels, inner, 1, size),
         leak,
         conv(inner, inner, 3, size, groups=groups),
@@ -164,14 +169,42 @@ def count_r3(spec: NetworkSpec) -> Networks:
     base = Layer(channels[0] * area(sizes[0]), channels[0] * area(sizes[0]), channels[0] * area(sizes[0]))
     coarsest = linear(joined(spec.latent_dim, spec), channels[0], bias=False)
     generator = [*embedding(spec.conditioning, spec.latent_dim), base, coarsest, *r3_blocks(channels[0], sizes[0])]
-    discriminator = [conv(spec.shape.channels, channels[-1], 1, sizes[-1]), *r3_blocks(channels[-1], sizes[-1])]
     for (a, b), (below, size) in zip(pairwise(channels), pairwise(sizes), strict=True):
-        mixed = [conv(a, b, 1, below)] if a != b else []
-        generator += [*mixed, pointwise(b, size, kernels=2), *r3_blocks(b, size)]
-        discriminator += [pointwise(b, below, kernels=2), *mixed, *r3_blocks(a, below)]
+        generator += [*resampled(a, b, below), pointwise(b, size, kernels=2), *r3_blocks(b, size)]
     generator.append(conv(channels[-1], spec.shape.channels, 1, sizes[-1]))
-    whole = Layer(channels[0] * area(sizes[0]), 2 * channels[0] * area(sizes[0]), channels[0])
-    return Networks(Count.of(generator), Count.of([*discriminator, whole, *head(channels[0], spec.conditioning)]))
+    judging = r3_discriminator(spec.shape.channels, channels, sizes)
+    return Networks(Count.of(generator), Count.of([*judging, *head(channels[0], spec.conditioning)]))
+
+
+def resampled(a: int, b: int, below: Size) -> list[Layer]:
+    """The 1×1 beside a resampling, on the smaller grid; none between equal widths."""
+    return [conv(a, b, 1, below)] if a != b else []
+
+
+def r3_discriminator(colours: int, channels: list[int], sizes: list[Size]) -> list[Layer]:
+    """All but the head; `channels` and `sizes` are coarsest first."""
+    layers = [conv(colours, channels[-1], 1, sizes[-1]), *r3_blocks(channels[-1], sizes[-1])]
+    for (a, b), (below, _) in zip(pairwise(channels), pairwise(sizes), strict=True):
+        layers += [pointwise(b, below, kernels=2), *resampled(a, b, below), *r3_blocks(a, below)]
+    return [*layers, Layer(channels[0] * area(sizes[0]), 2 * channels[0] * area(sizes[0]), channels[0])]
+
+
+def count_unet(spec: NetworkSpec) -> Networks:
+    """R3GAN's blocks down and up again, z at every size; the discriminator sees input and image."""
+    assert isinstance(spec.shape, ImageShape)
+    sizes, seen = stages(spec), spec.conditioning.size
+    channels = widths(spec, len(sizes), 8)
+    basis = Layer(channels[0] * area(sizes[0]), channels[0] * area(sizes[0]), channels[0] * area(sizes[0]))
+    generator = [conv(seen, channels[-1], 1, sizes[-1]), *r3_block(channels[0], sizes[0])]
+    generator += [basis, linear(spec.latent_dim, channels[0], bias=False)]
+    generator += [conv(2 * channels[0], channels[0], 1, sizes[0]), *r3_block(channels[0], sizes[0])]
+    for (a, b), (below, size) in zip(pairwise(channels), pairwise(sizes), strict=True):
+        generator += [*r3_block(b, size), pointwise(b, below, kernels=2), *resampled(a, b, below)]
+        generator += [*resampled(a, b, below), pointwise(b, size, kernels=2), conv(2 * b, b, 1, size)]
+        generator += [linear(spec.latent_dim, 2 * (b // 2), bias=False), pointwise(b, size), *r3_block(b, size)]
+    generator.append(conv(channels[-1], spec.shape.channels, 1, sizes[-1]))
+    judging = r3_discriminator(spec.shape.channels + seen, channels, sizes)
+    return Networks(Count.of(generator), Count.of([*judging, linear(channels[0], 1)]))
 
 
 def resnet_block(a: int, between: int, b: int, size: Size, below: Size, *, normed: bool) -> list[Layer]:
@@ -212,6 +245,7 @@ COUNTS: Final[dict[str, Callable[[NetworkSpec], Networks]]] = {
     "dcgan": count_dcgan,
     "resnet": count_resnet,
     "r3": count_r3,
+    "unet": count_unet,
 }
 """Architecture → how it is counted."""
 
@@ -286,11 +320,12 @@ def estimated(spec: TrainingSpec, facts: DatasetFacts, device: str) -> Estimate 
     networks, speed = counted(spec.network), SPEEDS["cuda" if device.startswith("cuda") else "cpu"]
     parameters = networks.generator.parameters + networks.discriminator.parameters
     states = 2 if spec.optimizer == "adam" else 1
-    state = (1 + states) * parameters + networks.generator.parameters
+    averages = kept_generators(spec) * networks.generator.parameters
+    state = (1 + states) * parameters + averages
     return Estimate(
         round(seconds_of(spec, networks, speed), 1),
         speed.idle_bytes + memory_of(spec, networks, states) + held_data(facts),
-        REAL * (parameters + state),
+        REAL * (parameters + averages + state),
     )
 
 
@@ -307,10 +342,16 @@ def seconds_of(spec: TrainingSpec, networks: Networks, speed: Speed) -> float:
     return min([*known, *([] if spec.max_seconds is None else [spec.max_seconds])], default=0.0)
 
 
+def kept_generators(spec: TrainingSpec) -> int:
+    """Averages of the generator that a training keeps."""
+    return len({spec.ema_halflife, *spec.ema_halflives})
+
+
 def memory_of(spec: TrainingSpec, networks: Networks, states: int) -> int:
     """Bytes of weights, gradients, moments and average, and of what a step holds of its batch at its height."""
     generator, discriminator = networks
-    resting = (2 + states) * (generator.parameters + discriminator.parameters) + generator.parameters
+    resting = (2 + states) * (generator.parameters + discriminator.parameters)
+    resting += kept_generators(spec) * generator.parameters
     penalised = spec.r1 + spec.r2 > 0 or spec.lipschitz == "gradient_penalty"
     judging = (HELD_PENALISED if penalised else HELD) * discriminator.kept
     making = HELD * (generator.kept + discriminator.kept) / 2

@@ -55,6 +55,15 @@ FOLLOWED: dict[str, MetricName] = {"images": "fid", "points": "wasserstein_exact
 """Kind of data → the measure that `model@best` follows unless the request says otherwise."""
 
 
+EVALUATED_ALONE: frozenset[MetricName] = frozenset({"kid", "near_copies", "wasserstein2_exact"})
+"""What takes too many rows for every checkpoint, and so cannot be followed: evaluations have it."""
+
+
+def followable(shape: "DataShape") -> tuple[MetricName, ...]:
+    """The measures that every checkpoint of a training has, in the table's order."""
+    return tuple(name for name in measurable(shape) if name not in EVALUATED_ALONE)
+
+
 def measurable(shape: "DataShape") -> tuple[MetricName, ...]:
     """The measures of a kind of data, in the table's order."""
     return tuple(name for name, metric in METRICS.items() if shape.kind in metric.kinds)

@@ -35,7 +35,7 @@ def spec_of(facts: DatasetFacts = DIGITS, **request: object) -> TrainingSpec:
 @pytest.mark.parametrize("architecture", COUNTS)
 def test_parameters_are_counted_exactly_and_operations_nearly(architecture: str, shape, kind: str) -> None:
     """torch's own counter knows matrix products and convolutions; the rest is a few per cent."""
-    if isinstance(shape, PointShape) and architecture != "mlp":
+    if architecture == "unet" or (isinstance(shape, PointShape) and architecture != "mlp"):
         return
     conditioning = Conditioning(kind=kind, size=0 if kind == "none" else 7)
     for batch_norm in (False, True):
@@ -51,6 +51,23 @@ def test_parameters_are_counted_exactly_and_operations_nearly(architecture: str,
             discriminator(x, c)
         assert counted.generator.operations == pytest.approx(made.get_total_flops() / 2, rel=0.06)
         assert counted.discriminator.operations == pytest.approx(judged.get_total_flops() / 2, rel=0.06)
+
+
+@pytest.mark.parametrize("colours", [1, 4])
+@pytest.mark.parametrize("shape", SHAPES[:3], ids=str)
+def test_a_network_from_image_to_image_is_counted_alike(shape: ImageShape, colours: int) -> None:
+    spec = NetworkSpec(architecture="unet", width=12, latent_dim=10, latent_distribution="normal", shape=shape,
+                       conditioning=Conditioning(kind="image", size=colours))  # fmt: skip
+    counted, generator, discriminator = COUNTS["unet"](spec), build_generator(spec), build_discriminator(spec)
+    assert counted.generator.parameters == parameter_count(generator)
+    assert counted.discriminator.parameters == parameter_count(discriminator)
+    c = torch.zeros(2, colours, shape.height, shape.width)
+    with FlopCounterMode(display=False) as made, torch.no_grad():
+        x = generator(torch.zeros(2, 10), c)
+    with FlopCounterMode(display=False) as judged, torch.no_grad():
+        discriminator(x, c)
+    assert counted.generator.operations == pytest.approx(made.get_total_flops() / 2, rel=0.06)
+    assert counted.discriminator.operations == pytest.approx(judged.get_total_flops() / 2, rel=0.06)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

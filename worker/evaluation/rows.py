@@ -84,8 +84,8 @@ def _classes(loaded: LoadedGenerator, seeds: list[int]) -> Tensor:
     return torch.eye(size)[[draw_label(seed, counts) for seed in seeds]]
 
 
-def _vectors(loaded: LoadedGenerator, seeds: list[int]) -> Tensor:
-    """Vectors of training rows."""
+def _kept(loaded: LoadedGenerator, seeds: list[int]) -> Tensor:
+    """Vectors or inputs of training rows, of those that the checkpoint carries."""
     assert loaded.conditions is not None
     return loaded.conditions[[draw_condition(seed, len(loaded.conditions)) for seed in seeds]]
 
@@ -93,6 +93,7 @@ def _vectors(loaded: LoadedGenerator, seeds: list[int]) -> Tensor:
 CONDITIONS: dict[str, Callable[[LoadedGenerator, list[int]], Tensor | None]] = {
     "none": _none,
     "class": _classes,
-    "vector": _vectors,
+    "vector": _kept,
+    "image": _kept,
 }
 """Kind of condition → what the samples of these seeds are given, as `service.planning` has it."""
