@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from gan.errors import Diverged
 from gan.spec import Loss, TrainingSpec
 from worker.training import estimates, variety
 from worker.training.data import TrainingData
@@ -82,7 +83,7 @@ class Diagnosis:
     def report(self) -> Report:
         """Estimates; those on held-out rows are None where fewer than `estimates.FEWEST` rows are held out.
 
-        Raises Abandoned.
+        Raises Abandoned; and Diverged where the discriminator's logits are no numbers.
         """
         trained = self._judge(self.data.train_rows)
         calibration = Calibration()
@@ -109,13 +110,16 @@ class Diagnosis:
         net = self.spec.network
         z = latents(self.rng, len(seen), net.latent_dim, net.latent_distribution)
         parts = [self._look(seen[part], labelled[part], z[part]) for part in self._parts(len(seen))]
-        return Judgement(
+        judged = Judgement(
             real=np.concatenate([x.logits for x, _ in parts]),
             fake=np.concatenate([y.logits for _, y in parts]),
             steepest=max(looked.steepest for pair in parts for looked in pair),
             real_features=torch.cat([x.features for x, _ in parts]),
             fake_features=torch.cat([y.features for _, y in parts]),
         )
+        if not np.isfinite([judged.real.sum(), judged.fake.sum()]).all():
+            raise Diverged("the discriminator's logits became NaN or infinite", param="learning_rate")
+        return judged
 
     def _parts(self, count: int) -> Iterator[slice]:
         """Slices of a training batch each, over `count` rows."""
