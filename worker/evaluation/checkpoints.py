@@ -41,13 +41,18 @@ class CheckpointMetrics:
         self._labelled = rng.choice(data.train_rows, count)
         self._z = latents(rng, count, net.latent_dim, net.latent_distribution)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is measured."""
+        return NAMES[self.data.images]
+
     def measure(self, generator: nn.Module, told_to_stop: ToldToStop = lambda: False) -> Report:
         """Metric → value; None where what the generator makes is no number. Raises Abandoned where told to stop."""
         if len(self._rows) < FEWEST:
-            return {}
+            return dict.fromkeys(self.names)
         made = torch.cat(list(self._made(generator, told_to_stop)))
         found = MEASURED[self.data.images](self, made) if bool(made.isfinite().all()) else {}
-        return {name: finite(found.get(name)) for name in NAMES[self.data.images]}
+        return {name: finite(found.get(name)) for name in self.names}
 
     @torch.no_grad()
     def _made(self, generator: nn.Module, told_to_stop: ToldToStop) -> Iterator[Tensor]:

@@ -255,10 +255,13 @@ class TrainingJob:
         )
 
     def _measured(self) -> Report:
-        """What the averaged generator scores; nothing where the job is told to stop, which must not wait for it."""
+        """What the averaged generator scores; None each where the job is told to stop, which must not wait for it.
+
+        None, lest a figure of that name in the report, which is of other rows, be taken for it.
+        """
         with suppress(Abandoned):
             return self.measuring.measure(self.state.players.average, self._told_to_stop)
-        return {}
+        return dict.fromkeys(self.measuring.names)
 
     def _told_to_stop(self) -> bool:
         return self.line.stop is not None
