@@ -77,7 +77,8 @@ def test_what_is_no_number_scores_none(workshop: Workshop) -> None:
 def test_too_little_data_is_not_measured_by(workshop: Workshop) -> None:
     workshop.pack("a", cluster(40))
     spec, data = prepared(workshop, "a", batch_size=16)
-    assert CheckpointMetrics(spec, data).measure(Bootstrap(data)) == dict.fromkeys(CheckpointMetrics(spec, data).names)
+    metrics = CheckpointMetrics(spec, data)
+    assert metrics.measure(Bootstrap(data)) == dict.fromkeys(metrics.names)
 
 
 def test_a_job_that_is_told_to_stop_does_not_wait_for_it(workshop: Workshop) -> None:
