@@ -10,6 +10,7 @@ from gan.spec import TrainingSpec
 from worker.protocol import Done, Measured, Note, SavedCheckpoint
 from worker.training import loop, recovery, step
 from worker.training.accumulation import cuts
+from worker.training.execution import execution
 from worker.training.loop import Trainer
 from worker.training.players import figures
 from worker.training.recovery import Broken, Change, change_for, eased
@@ -276,7 +277,7 @@ def trainer_of(workshop: Workshop, spec: TrainingSpec, data=None, parts=None) ->
     from worker.training.data import TrainingData, open_packed
 
     data = data or TrainingData(open_packed(workshop.root / "datasets" / "images"), spec, CPU)
-    trainer = Trainer(spec, data, new_state(spec, CPU))
+    trainer = Trainer(spec, data, new_state(spec, CPU, execution(spec, CPU)))
     trainer.parts = parts or trainer.parts
     return trainer
 

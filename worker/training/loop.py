@@ -113,10 +113,10 @@ class Trainer:
             return self._critic_batch(counters.critic_steps - 1, rows)
         return self._batch(self.generator_deck, GENERATOR, counters.generator_steps, rows)
 
-    def _critic_batch(self, step: int, rows: slice) -> Batch:
+    def _critic_batch(self, step: int, rows: slice = WHOLE) -> Batch:
         return self._batch(self.critic_deck, CRITIC, step, rows)
 
-    def _batch(self, deck: Deck, streams: Streams, step: int, rows: slice) -> Batch:
+    def _batch(self, deck: Deck, streams: Streams, step: int, rows: slice = WHOLE) -> Batch:
         """Those rows of a step's batch; what is drawn for a row does not depend on which others are asked for."""
         spec, device = self.spec, self.data.device
         x, c = self.data.batch(deck.hand(step, spec.batch_size)[rows])

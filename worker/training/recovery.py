@@ -61,6 +61,8 @@ NARROWER = Remedy("clip", 0.1, 2, Diverged)
 IN_HALVES = Remedy("accumulate", 2.0, 1, OutOfMemory)
 LONGEST_WORDS = 300
 """Characters of an allocator's own words that a message has room for."""
+WIDEST_CLIP = 0.01
+"""The published clip (Arjovsky 2017): a critic as narrow does not explode by itself, and what does is the rate."""
 SMALLEST_HALVED = 4
 """Rows of the smallest batch that is cut in half: batch norm needs two rows."""
 
@@ -69,7 +71,8 @@ def remedy_for(broke: Broken, spec: TrainingSpec) -> Remedy:
     """The remedy of a break."""
     if broke.how == "out_of_memory":
         return IN_HALVES
-    return NARROWER if broke.how == "exploded" and spec.lipschitz == "weight_clipping" else SLOWER
+    wide = spec.lipschitz == "weight_clipping" and spec.clip > WIDEST_CLIP
+    return NARROWER if broke.how == "exploded" and wide else SLOWER
 
 
 def figure(field: str, spec: TrainingSpec, changes: Sequence[Change]) -> float:
