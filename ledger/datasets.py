@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -82,7 +82,8 @@ class Datasets:
         """
         with self._ledger.writing() as session:
             row = _find(session, reference, lock=True)
-            job = live_job(session, JobRow.dataset_id == row.id)
+            against = (JobRow.type == "evaluate") & (JobRow.spec["against"].as_string() == row.name)
+            job = live_job(session, or_(JobRow.dataset_id == row.id, against))
             if job is not None:
                 raise Conflict(f"dataset {row.name} is in use by job {job}")
             session.delete(row)

@@ -145,8 +145,8 @@ def _best(session: Session, model: ModelRow, otherwise: str) -> CheckpointRow:
     measured: list[CheckpointRow] = list(session.scalars(_newest(CheckpointRow.model_id == model.id)))
     for best in ranked(measured, metric):
         return best
-    remedy = "queue an evaluate job for it, or name one of its checkpoints"
-    raise NotFound(f"{otherwise}: {metric} has not been measured of any yet; {remedy}", param="model")
+    remedy = "name one of its checkpoints, or the model alone for its newest"
+    raise NotFound(f"{otherwise}: none of them has a value of {metric}; {remedy}", param="model")
 
 
 def _state(row: CheckpointRow) -> StateFile:

@@ -5,33 +5,51 @@ centre cut to the model's aspect, resampled; and in the channels that the model'
 """
 
 from base64 import b64decode
-from binascii import Error
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 
 from gan.errors import InvalidRequest, LimitExceeded
 from gan.images import from_uint8
-from gan.pictures import TooLarge, Unreadable, damage_is_unreadable, decode, fit, in_channels
+from gan.pictures import TooLarge, Unreadable, damage_is_unreadable, decode, fit, in_channels, measure
 from gan.spec import ImageShape, NetworkSpec
 from service.engine.runtime import Floats
 
 MOST_PIXELS: Final = 2**24
-"""Pixels of one input (width × height): 4096². A request may have many, and a small file can hold a large image."""
+"""Pixels of one input (width × height): 4096². A small file can hold a large image."""
+MOST_TOGETHER: Final = 2**28
+"""Pixels of all the different inputs of a request: some seconds of decoding, however small the files are."""
 
 
-def opened_input(text: str, network: NetworkSpec, param: str) -> Floats:
+@dataclass
+class Allowance:
+    """Pixels that the inputs of a request may still have."""
+
+    left: int = MOST_TOGETHER
+
+    def take(self, pixels: int, param: str) -> None:
+        """Raises LimitExceeded where there are not as many left."""
+        if pixels > self.left:
+            raise LimitExceeded(f"the inputs have more than {MOST_TOGETHER:,} pixels together", param=param)
+        self.left -= pixels
+
+
+def opened_input(text: str, network: NetworkSpec, param: str, allowance: Allowance) -> Floats:
     """An image in base64 → float32 (C, H, W) in [-1, 1].
 
-    Raises InvalidRequest for what is no such image, LimitExceeded for one of too many pixels; both name the field.
+    Raises InvalidRequest for what is no such image, LimitExceeded for too many pixels; both name the field.
     """
     assert isinstance(network.shape, ImageShape)
     size = network.shape.width, network.shape.height
     try:
-        encoded = BytesIO(b64decode(text, validate=True))
-        with damage_is_unreadable():
-            picture = decode(encoded, MOST_PIXELS, size)
-    except Error as error:
+        encoded = b64decode(text, validate=True)
+    except ValueError as error:  # of text that is not even ASCII it is no binascii.Error
         raise InvalidRequest(f"{param} is not base64: {error}", param=param) from error
+    try:
+        with damage_is_unreadable():
+            found = measure(BytesIO(encoded), len(encoded), MOST_PIXELS)
+            allowance.take(found.width * found.height, param)
+            picture = decode(BytesIO(encoded), MOST_PIXELS, size)
     except TooLarge as error:
         raise LimitExceeded(f"{param} is too large: an input may have {MOST_PIXELS:,} pixels", param=param) from error
     except Unreadable as error:

@@ -14,7 +14,7 @@ from gan.errors import InvalidRequest
 from gan.latents import draw_condition, draw_label, latent, latents, path, truncate, walk
 from gan.spec import MAX_SEED, ImageShape, InterpolationSpec, Label, NetworkSpec, SampleSpec
 from service.engine.runtime import Floats, Loaded
-from service.inputs import opened_input
+from service.inputs import Allowance, opened_input
 
 T = TypeVar("T")
 
@@ -235,7 +235,8 @@ def pictures(asked: Sequence[Asked], loaded: Loaded) -> Floats:
         refuse_label(row, "this model is conditioned on an image, and takes no labels: give inputs")
         refuse_condition(row, "this model is conditioned on an image, and takes no condition: give inputs")
     known: dict[str | int, Floats] = {}
-    rows = [picture(row, loaded, known) for row in asked]
+    allowance = Allowance()
+    rows = [picture(row, loaded, known, allowance) for row in asked]
     if len(known) == 1:
         return np.broadcast_to(rows[0], (len(rows), *rows[0].shape))
     return np.stack(rows)
@@ -249,7 +250,7 @@ CONDITIONS: Final[dict[str, Callable[[Sequence[Asked], Loaded], Floats | None]]]
 }
 
 
-def picture(row: Asked, loaded: Loaded, known: dict[str | int, Floats]) -> Floats:
+def picture(row: Asked, loaded: Loaded, known: dict[str | int, Floats], allowance: Allowance) -> Floats:
     """One input, float32 (C, H, W) in [-1, 1]; what is `known` already is not decoded again.
 
     Raises InvalidRequest where it cannot be read or none can be drawn, LimitExceeded.
@@ -261,7 +262,7 @@ def picture(row: Asked, loaded: Loaded, known: dict[str | int, Floats]) -> Float
         drawn: Floats = known.setdefault(index, loaded.conditions[index])
         return drawn
     if row.input not in known:
-        known[row.input] = opened_input(row.input, loaded.header.network, row.input_param)
+        known[row.input] = opened_input(row.input, loaded.header.network, row.input_param, allowance)
     return known[row.input]
 
 

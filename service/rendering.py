@@ -142,13 +142,18 @@ CONDITION_NAMES: Final[dict[str, Callable[[Answer, Values], dict[str, Any]]]] = 
 
 
 def record(answer: Answer, rows: list[int]) -> dict[str, Any]:
-    """What makes these rows again: the head and their seeds and labels, or latents; of a walk's single frame which."""
+    """What makes these rows again: the head and their seeds and labels, or latents; of a walk's single frame which.
+
+    Inputs are named, not held: by `image_naming`.
+    """
     if isinstance(answer.spec, InterpolationSpec):
         return answer.head | ({"frame": rows[0]} if len(rows) == 1 else {})
     names = [naming(answer, index) for index in rows]
     made_from = answer.head | {"seeds": [name["seed"] for name in names], "labels": [name["label"] for name in names]}
     if "condition" in names[0] and len(rows) * len(names[0]["condition"]) <= RECORDED_NUMBERS:
         made_from["conditions"] = [name["condition"] for name in names]
+    if "input" in names[0]:
+        made_from["inputs"] = [name["input"] for name in names]
     if names[0]["seed"] is None and len(rows) * answer.inputs.z.shape[1] <= RECORDED_NUMBERS:
         made_from["latents"] = answer.inputs.z[rows].tolist()
     return made_from

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from benchmarks.learning.measures import scaled, worth
 from benchmarks.learning.pictures import KINDS, Pictures
-from benchmarks.learning.trainings import drawn, save_sheet, tell, trained
+from benchmarks.learning.trainings import drawn, save_sheet, table, trained
 from worker.evaluation.manifold import nearest
 
 UNSEEN: Final = 1_000
@@ -137,10 +137,7 @@ def main(given: Sequence[str] | None = None) -> None:
     """Measure and print."""
     asked = arguments(given)
     torch.set_num_threads(1)
-    tell(asked.out, COLUMNS)
-    tell(asked.out, ["---"] * len(COLUMNS))
-    for row in rows(asked):
-        tell(asked.out, row)
+    table(asked.out, COLUMNS, rows(asked))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.learning.measures import Worth, worth
 from benchmarks.learning.pictures import KINDS
-from benchmarks.learning.trainings import drawn, save_sheet, tell, trained
+from benchmarks.learning.trainings import drawn, save_sheet, table, trained
 from gan.spec import TrainingSpec
 
 TRAINED: Final = 4_000
@@ -89,10 +89,7 @@ def main(given: Sequence[str] | None = None) -> None:
     """Measure and print."""
     asked = arguments(given)
     torch.set_num_threads(1)
-    tell(asked.out, COLUMNS)
-    tell(asked.out, ["---"] * len(COLUMNS))
-    for row in rows(asked):
-        tell(asked.out, row)
+    table(asked.out, COLUMNS, rows(asked))
 
 
 if __name__ == "__main__":

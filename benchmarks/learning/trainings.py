@@ -1,6 +1,7 @@
 """Trainings of pictures in this process, without a service around them, and what they draw."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +51,12 @@ def save_sheet(pictures: Pictures, path: Path) -> None:
     count, height, width, channels = pictures[:128].shape
     sheet = pictures[:count].reshape(8, 16, height, width, channels).swapaxes(1, 2).reshape(8 * height, -1, channels)
     Image.fromarray(sheet.squeeze()).save(path)
+
+
+def table(out: Path | None, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Prints a table row by row, as each is measured; into a file as well, where one is named."""
+    for row in chain([columns, ["---"] * len(columns)], rows):
+        tell(out, row)
 
 
 def tell(out: Path | None, row: Sequence[str]) -> None:

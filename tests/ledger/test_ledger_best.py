@@ -79,9 +79,12 @@ def test_without_a_measurement_there_is_no_best_and_the_remedy_is_named(
     with pytest.raises(Conflict, match="no checkpoint yet"):
         models.resolve("model1@best")
     publish(jobs, job, {100: None, 200: None})
-    with pytest.raises(NotFound, match=r"no checkpoint best: fid has not been measured .* evaluate job") as no:
+    with pytest.raises(NotFound, match=r"no checkpoint best: none of them has a value of fid; name one") as no:
         models.resolve("model1@best")
     assert no.value.param == "model"
+    measure(ledger, "ckpt_m100", evaluated_fid=50.0)  # of other rows: no evaluation is a remedy
+    with pytest.raises(NotFound):
+        models.resolve("model1@best")
     measure(ledger, "ckpt_m100", fid=50.0)
     assert models.resolve("model1@best")[1].id == "ckpt_m100"
 

@@ -3,7 +3,8 @@
 import pytest
 from ledger_making import Maker, saved
 
-from gan.errors import LostClaim
+from gan.errors import Conflict, LostClaim
+from ledger.datasets import Datasets
 from ledger.jobs import Jobs
 from ledger.models import Models
 from ledger.records import Job
@@ -72,3 +73,17 @@ def test_a_cancelled_evaluation_can_be_tried_again(jobs: Jobs, make: Maker, trai
     jobs.release(job.id, job.epoch)
     again = jobs.retry(job.id)
     assert (again.type, again.model_id, again.status) == ("evaluate", trained.model_id, "queued")
+
+
+def test_neither_side_of_an_evaluation_can_be_deleted_before_it_has_ended(
+    jobs: Jobs, datasets: Datasets, make: Maker
+) -> None:
+    left, right = make.dataset("left", "abc"), make.dataset("right", "def")
+    make.dataset("other", "ghi")
+    job = jobs.create("evaluate", {"checkpoint": None, "against": "right"}, dataset=left)
+    for used in (left, right):
+        with pytest.raises(Conflict, match=f"in use by job {job.id}"):
+            datasets.delete(used.id)
+    datasets.delete("other")
+    jobs.cancel(job.id)
+    assert datasets.delete("right")

@@ -16,7 +16,7 @@ from seeded import IMAGES, generator, network
 from gan.images import from_uint8, to_uint8
 from gan.latents import draw_condition, latents
 from gan.spec import ImageShape
-from service.inputs import MOST_PIXELS
+from service.inputs import MOST_PIXELS, Allowance
 
 SHAPE = ImageShape(channels=3, height=12, width=16)
 PAIRS = network("unet", SHAPE, "image", 1)
@@ -155,6 +155,8 @@ def test_a_grid_and_a_zip_are_answered_as_of_any_model_without_the_inputs_bytes_
     assert grid.size == (2 * 16 + 1, 2 * 12 + 1)
     assert record(grid)["seeds"] == [0, 1, 2, 3]
     assert inputs[0] not in grid.text["ganymede"]
+    named = data(ask(service, "application/json", model="frames", seed=0, inputs=inputs))
+    assert record(grid)["inputs"] == [row["input"] for row in named]
     packed = ask(service, "application/zip", model="frames", seed=0, inputs=inputs)
     with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
         manifest = json.loads(archive.read("manifest.json"))
@@ -203,6 +205,7 @@ def test_a_walk_without_input_has_the_one_that_its_first_seed_draws(service):
     ("body", "param", "why"),
     [
         ({"model": "frames", "inputs": ["%%%"]}, "inputs.0", "is not base64"),
+        ({"model": "frames", "inputs": ["é"]}, "inputs.0", "is not base64"),
         ({"model": "frames", "inputs": [b64encode(b"GIF89a").decode()]}, "inputs.0", "not a PNG, JPEG or WebP"),
         ({"model": "frames", "inputs": [coded(levels(1)), coded(levels(1))[:40]]}, "inputs.1", "cannot be read"),
         ({"model": "frames", "inputs": [coded(levels(1, 4, 4))]}, "inputs.0", "too small: 4×4"),
@@ -244,3 +247,12 @@ def test_an_input_of_too_many_pixels_and_too_many_inputs_are_413(service):
     assert (answer.status_code, answer.json()["param"]) == (413, "inputs.0")
     answer = ask(service, model="frames", inputs=["AAAA"] * 10_001)
     assert (answer.status_code, answer.json()["param"]) == (413, "inputs")
+
+
+def test_many_small_files_of_large_images_are_413_before_they_are_decoded(service, monkeypatch):
+    monkeypatch.setattr(Allowance.__init__, "__defaults__", (3 * 12 * 16,))
+    same = [coded(levels(1))] * 5
+    assert ask(service, model="frames", seed=0, inputs=same).status_code == 200
+    several = [coded(levels(i)) for i in range(5)]
+    answer = ask(service, model="frames", seed=0, inputs=several)
+    assert (answer.status_code, answer.json()["param"]) == (413, "inputs.3")

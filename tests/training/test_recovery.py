@@ -7,10 +7,11 @@ from training_kit import RecordingLine, Workshop, blobs, pictures
 
 from gan.errors import Diverged, OutOfMemory
 from gan.spec import TrainingSpec
+from worker.evaluation.checkpoints import CheckpointMetrics
 from worker.protocol import Done, Measured, Note, SavedCheckpoint
 from worker.training import loop, recovery, step
 from worker.training.accumulation import cuts
-from worker.training.execution import execution
+from worker.training.execution import PLAIN, execution
 from worker.training.loop import Trainer
 from worker.training.players import figures
 from worker.training.recovery import Broken, Change, change_for, eased
@@ -134,6 +135,36 @@ def test_the_count_outlives_a_resume_with_a_checkpoint_and_without(
         assert [told["from"] for told in recovered(line)] == [2.5e-4], "only one more was left"
 
 
+def test_a_job_whose_time_is_spent_does_not_succeed_with_untrained_networks(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.pack("points", blobs(700))
+    spec = workshop.spec("points", recipe="dcgan", max_seconds=0.5, batch_size=16, network=SMALL)
+    breaking_above(0.0, monkeypatch, after=2)
+    line = RecordingLine()
+    with pytest.raises(Diverged, match="no time is left to begin anew"):
+        workshop.train("points", spec.model_copy(update={"report_every": 10**9}), line=line)
+    assert line.of(SavedCheckpoint) == line.of(Done) == []
+    assert len(line.of(Measured)[-1].changes) == 1
+
+
+def test_a_checkpoint_after_a_recovery_has_no_figures_of_what_was_given_up(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report at 600 images is not one of the state that was gone back to, and that is saved anew at 320 + 16."""
+    workshop.pack("points", blobs(700))
+    asked = {"recipe": "dcgan", "images": 960, "batch_size": 16, "learning_rate": 1e-3, "network": SMALL}
+    spec = workshop.spec("points", checkpoint_every=320, **asked).model_copy(update={"report_every": 200})
+    breaking_above(5e-4, monkeypatch, after=38)
+    line = RecordingLine(lambda report: isinstance(report, Note) and report.type == "job.recovered")
+    workshop.train("points", spec, line=line)
+    assert recovered(line)[0]["to_images"] == 320
+    assert line.series().keys() == {208, 400, 608}
+    saved = line.of(SavedCheckpoint)[-1]
+    assert saved.images == 320
+    assert "loss_discriminator" not in saved.metrics
+
+
 def test_a_training_that_recovered_goes_on_bit_for_bit_after_a_stop(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +238,27 @@ def test_out_of_memory_goes_on_once_with_half_a_batch_at_a_time(
     assert line.series().keys() == whole.series().keys(), "a step still consumes as many images"
 
 
+def test_after_out_of_memory_checkpoints_are_measured_in_halves_too(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.pack("points", blobs(700))
+    spec = workshop.spec("points", recipe="r3gan", images=320, batch_size=16, network=SMALL)
+    starving_beyond(8, monkeypatch)
+    sizes: list[int] = []
+    measure = CheckpointMetrics.measure
+
+    def watched(self, generator, told_to_stop):
+        def looked_at(z, c):
+            sizes.append(len(z))
+            return generator(z, c)
+
+        return measure(self, looked_at, told_to_stop)
+
+    monkeypatch.setattr(CheckpointMetrics, "measure", watched)
+    workshop.train("points", spec)
+    assert set(sizes) == {8}
+
+
 def test_out_of_memory_a_second_time_ends_the_job_and_names_the_field(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,11 +325,11 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(
         assert means[0] == pytest.approx(means[1], rel=1e-3, abs=1e-5)
 
 
-def trainer_of(workshop: Workshop, spec: TrainingSpec, data=None, parts=None) -> Trainer:
+def trainer_of(workshop: Workshop, spec: TrainingSpec, data=None, parts=None, how=PLAIN) -> Trainer:
     from worker.training.data import TrainingData, open_packed
 
     data = data or TrainingData(open_packed(workshop.root / "datasets" / "images"), spec, CPU)
-    trainer = Trainer(spec, data, new_state(spec, CPU, execution(spec, CPU)))
+    trainer = Trainer(spec, data, new_state(spec, CPU, how))
     trainer.parts = parts or trainer.parts
     return trainer
 
@@ -321,7 +373,7 @@ def test_a_healthy_training_takes_the_very_path_of_a_trainer_that_knows_no_recov
     spec = workshop.spec("images", recipe="r3gan", images=96, batch_size=16, network=SMALL)
     line = workshop.train("images", spec)
     assert recovered(line) == []
-    plain = trainer_of(workshop, spec)
+    plain = trainer_of(workshop, spec, how=execution(spec, CPU))
     assert plain.spec is spec
     while plain.ended_by is None or plain.report_due:
         plain.report() if plain.report_due else plain.update()

@@ -77,11 +77,9 @@ class TrainingJob:
         self.classes = packed.facts.classes if self.spec.network.conditioning.kind == "class" else ()
         self.data = TrainingData(packed, self.spec, self.device)
         self.facts = Facts.of(self.spec, len(self.data.train_rows))
-        self.measuring = CheckpointMetrics(self.spec, self.data)
         self.stored = list(assignment.resume)
         state = self._resumed() or self._new()
         state.counters.changes = max(state.counters.changes, earlier_changes(assignment), key=len)
-        self.report: Report = {}
         self.saved_at: int | None = None
         self._take_up(state)
 
@@ -90,6 +88,8 @@ class TrainingJob:
         self.state = state
         self.trainer = Trainer(self.spec, self.data, state)
         self.painter = PreviewPainter(self.data, self.trainer.at_once)
+        self.measuring = CheckpointMetrics(self.trainer.at_once, self.data)
+        self.report: Report = {}
         self.due = Due(self.spec, state)
         self.pace = Pace(self.spec, state.counters, self.device)
 
@@ -127,7 +127,9 @@ class TrainingJob:
         return self._finish(ended_by)
 
     def _mend(self, broke: Broken) -> None:
-        """Go on from the last good state with one figure changed. Raises the typed failure where none is left to try.
+        """Go on from the last good state with one figure changed.
+
+        Raises the typed failure where none is left to try, or no time and nothing was saved.
 
         The clock is not turned back: `max_seconds` is a budget of true time.
         """
@@ -137,13 +139,15 @@ class TrainingJob:
         except JobFailure:
             self.line.send(self.pace.measured())
             raise
-        del self.state, self.trainer, self.due, self.pace
+        del self.state, self.trainer, self.painter, self.measuring, self.due, self.pace
         recovery.free_memory()
         state = self._last_good()
         change = change.model_copy(update={"to_images": state.counters.images})
         state.counters.changes, state.counters.seconds = [*before.changes, change], before.seconds
         self._take_up(state)
         self.line.send(self.pace.measured())
+        if self.trainer.ended_by is not None and not state.counters.images:
+            raise recovery.too_late(broke, self.spec)
         told = {"message": broke.message, **change.model_dump(exclude={"was", "now"})}
         self.line.send(Note(type="job.recovered", data=told | {"from": change.was, "to": change.now}))
 

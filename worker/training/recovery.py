@@ -134,6 +134,13 @@ def given_up(broke: Broken, spec: TrainingSpec, tried: Sequence[Change]) -> str:
     return f"{broke.message}{attempts}; {ADVICE[broke.how]}"
 
 
+def too_late(broke: Broken, spec: TrainingSpec) -> JobFailure:
+    """How a job ends that broke when its time was spent, with nothing to show but untrained networks."""
+    remedy = remedy_for(broke, spec)
+    words = f"{broke.message}; no time is left to begin anew; {ADVICE[broke.how]}"
+    return remedy.failure(words, param=PARAMS.get(remedy.field, remedy.field))
+
+
 # ---- noticing ----
 
 
