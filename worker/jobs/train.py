@@ -144,6 +144,8 @@ class TrainingJob:
         state.counters.changes, state.counters.seconds = [*before.changes, change], before.seconds
         self._take_up(state)
         self.line.send(self.pace.measured())
+        if self.trainer.ended_by is not None and not state.counters.images:
+            raise recovery.too_late(broke, self.spec)
         told = {"message": broke.message, **change.model_dump(exclude={"was", "now"})}
         self.line.send(Note(type="job.recovered", data=told | {"from": change.was, "to": change.now}))
 
@@ -300,6 +302,9 @@ class TrainingJob:
         self.line.send(Stopped())
 
     def _finish(self, ended_by: str) -> None:
+        if self.state.counters.images and not self.state.counters.reports:  # too short for one: else it tells nothing
+            with suppress(Abandoned):
+                self._report()
         self._preview()
         if self.saved_at != self.state.counters.images:
             self._checkpoint()

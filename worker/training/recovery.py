@@ -131,6 +131,13 @@ def given_up(broke: Broken, spec: TrainingSpec, tried: Sequence[Change]) -> str:
     return f"{broke.message}{attempts}; {ADVICE[broke.how]}"
 
 
+def too_late(broke: Broken, spec: TrainingSpec) -> JobFailure:
+    """How a job ends that broke before anything was stored and whose time is over: there is nothing to serve."""
+    remedy = remedy_for(broke, spec)
+    message = f"{broke.message}; no time is left to begin anew; {ADVICE[broke.how]}"
+    return remedy.failure(message, param=PARAMS.get(remedy.field, remedy.field))
+
+
 # ---- noticing ----
 
 
