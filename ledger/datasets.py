@@ -82,7 +82,8 @@ class Datasets:
         """
         with self._ledger.writing() as session:
             row = _find(session, reference, lock=True)
-            job = live_job(session, JobRow.dataset_id == row.id)
+            measured = JobRow.spec["against"].as_string() == row.name  # the other side of an evaluation
+            job = live_job(session, (JobRow.dataset_id == row.id) | measured)
             if job is not None:
                 raise Conflict(f"dataset {row.name} is in use by job {job}")
             session.delete(row)
