@@ -91,10 +91,18 @@ def refuse_unlike(reference: Side, sample: Side) -> None:
     """Raises InvalidRequest where the two sides cannot be compared."""
     if reference.shape == sample.shape:
         return
-    images = isinstance(reference.shape, ImageShape) and isinstance(sample.shape, ImageShape)
-    remedy = "upload one of them anew with the width and height of the other" if images else "they must be alike"
+    remedy = remedy_for(reference.shape, sample.shape)
     both = f"{sample.name} has {described(sample.shape)}, {reference.name} {described(reference.shape)}"
     raise InvalidRequest(f"{both}: {remedy}", param=sample.param if sample.param == "against" else reference.param)
+
+
+def remedy_for(one: DataShape, other: DataShape) -> str:
+    """What makes two sides comparable. The channels of images are those of the files: no upload asks for others."""
+    if not (isinstance(one, ImageShape) and isinstance(other, ImageShape)):
+        return "they must be alike"
+    if one.channels != other.channels:
+        return "save the images of one of them anew with the channels of the other"
+    return "upload one of them anew with the width and height of the other"
 
 
 def described(shape: DataShape) -> str:

@@ -241,6 +241,15 @@ def table(kind: type[Record], rows: Iterable[Record]) -> None:
     _print(columns, [[cell(row) for cell in columns.values()] for row in rows])
 
 
+def checkpoints(model: Model) -> None:
+    """Print a model's checkpoints as a table, with the metric that `@best` follows."""
+    columns = dict(CHECKPOINTS)
+    if model.metric is not None:
+        followed = {model.metric: lambda checkpoint: (checkpoint.metrics or {}).get(model.metric)}
+        columns = {"id": columns.pop("id"), "images": columns.pop("images"), **followed, **columns}
+    _print(columns, [[cell(row) for cell in columns.values()] for row in model.checkpoints])
+
+
 def neighbours(found: Neighbours) -> None:
     """Print the data nearest to a sample: their numbers, how far they are, and their classes."""
     _print(("row", "distance", "label"), [(one.index, one.distance, one.label) for one in found.data])

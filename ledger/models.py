@@ -134,7 +134,8 @@ def _resolve_in(session: Session, model: ModelRow, which: str | None) -> Checkpo
         return newest
     otherwise = f"model {model.name} has no checkpoint {which}"
     if which.isascii() and which.isdigit() and len(which) <= 18:
-        return _checkpoint(session, own & (CheckpointRow.images == int(which)), f"{otherwise} images")
+        at = f"model {model.name} has no checkpoint at {which} images"
+        return _checkpoint(session, own & (CheckpointRow.images == int(which)), at)
     if which == "best":
         return _best(session, model, otherwise)
     return _checkpoint(session, own & (CheckpointRow.id == which), otherwise)

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from gan.metrics import MetricName
 from ledger.best import followed, ranked
 from ledger.records import Saved
+from ledger.states import TERMINAL
 from ledger.tables import CheckpointRow, JobRow, ModelRow
 
 KEPT_STATES = 2
@@ -29,21 +30,31 @@ def replace(session: Session, model_id: str, saved: Saved) -> tuple[list[str], b
 def retire(session: Session, model_id: str, keep: int, keep_best: int) -> list[str]:
     """Keep the newest `keep`, the best `keep_best` and all pinned checkpoints, and the newest two states.
 
-    Returns the paths of the rest. The rows are locked: one that is being pinned stays.
+    A checkpoint that an evaluation waits for stays too, until retention passes by again. Returns the paths of the rest.
+    The rows are locked: one that is being pinned stays.
     """
     newest = select(CheckpointRow).where(CheckpointRow.model_id == model_id).order_by(CheckpointRow.number.desc())
     rows = list(session.scalars(newest.with_for_update()))
     best = ranked(rows, _followed(session, model_id))[:keep_best]
+    wanted = _waited_for(session, model_id)
     paths: list[str | None] = []
     for age, row in enumerate(rows):
         if age >= KEPT_STATES:
             paths.append(row.state_path)
             row.state_path = row.state_bytes = row.state_sha256 = None
-        if age >= keep and not row.pinned and row not in best:
+        if age >= keep and not row.pinned and row not in best and row.id not in wanted:
             paths += [row.path, row.state_path]
             session.delete(row)
     session.flush()
     return [path for path in paths if path is not None]
+
+
+def _waited_for(session: Session, model_id: str) -> set[str | None]:
+    """The checkpoints that evaluations are of which have not ended."""
+    evaluations = select(JobRow.spec["checkpoint"].as_string()).where(
+        JobRow.model_id == model_id, JobRow.type == "evaluate", JobRow.status.not_in(TERMINAL)
+    )
+    return set(session.scalars(evaluations))
 
 
 def _followed(session: Session, model_id: str) -> MetricName:

@@ -31,13 +31,12 @@ def list_(context: typer.Context, limit: Limit = None, after: After = None, as_j
 def show(context: typer.Context, model: Named, as_json: AsJson = False) -> None:
     """Show a model and its checkpoints."""
     from ganymede import render
-    from ganymede.records import Checkpoint
 
     with connect(context) as client:
         found = client.models.get(model)
     print_record(found if as_json else found.model_copy(update={"checkpoints": []}), as_json)
     if not as_json:
-        render.table(Checkpoint, found.checkpoints)
+        render.checkpoints(found)
 
 
 @app.command()

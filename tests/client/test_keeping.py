@@ -63,9 +63,16 @@ def test_a_model_shows_its_metric_its_best_its_averages_and_its_pins(
 ) -> None:
     averaged = {"ema_halflife": 5e6, "ema_halflives": [0, 400, 5e6], "pinned": True}
     body = {"id": "mdl_1", "name": "m", "created_at": CREATED, "metric": "fid", "best": "ckpt_1"}
-    fake.on("GET /v1/models/m", Answer(200, body | {"checkpoints": [CHECKPOINT | averaged]}))
+    measured = {"metrics": {"fid": 3.8879, "recall": 0.5}}
+    unmeasured = {"id": "ckpt_2", "metrics": {"fid": None}}
+    checkpoints = [CHECKPOINT | unmeasured, CHECKPOINT | averaged | measured]
+    fake.on("GET /v1/models/m", Answer(200, body | {"checkpoints": checkpoints}))
     assert run(["models", "show", "m"]) == 0
     out = capsys.readouterr().out
+    heading, newer, older = (line.split() for line in out.splitlines()[-3:])
+    assert heading[:3] == ["id", "images", "fid"]
+    assert newer[:3] == ["ckpt_2", "12,345", "–"]
+    assert older[:3] == ["ckpt_1", "12,345", "3.888"]
     assert "5000000, raw, 400" in out
     assert "yes" in out
     assert ["metric", "fid"] in [line.split() for line in out.splitlines()]

@@ -64,7 +64,9 @@ def test_a_model_is_measured_by_the_rows_held_out_of_its_training(workshop: Work
     assert result["sample"] == {"model": "m", "checkpoint": "ckpt_m", "images": 1000, "rows": 300}
     assert result["baseline"]["near_copies"] < 0.1
     assert result["theory"]["rows"] == {"real": 100, "fake": 75}
-    last = line.sent[-1]
+    done, last = line.sent[-2:]
+    assert isinstance(done, Progress)
+    assert done.percent == 100
     assert isinstance(last, Evaluated)
     assert last.checkpoint == "ckpt_m"
     assert last.metrics == {f"evaluated_{name}": value for name, value in result["metrics"].items()}

@@ -117,6 +117,18 @@ def test_a_dataset_in_use_cannot_be_deleted(jobs: Jobs, datasets: Datasets, make
     assert jobs.get(job.id).dataset == "digits"
 
 
+def test_a_dataset_that_an_evaluation_measures_by_another_is_in_use_too(
+    jobs: Jobs, datasets: Datasets, make: Maker
+) -> None:
+    left, right = make.dataset("left"), make.dataset("right", digest="def")
+    job = jobs.create("evaluate", {"against": right.name}, dataset=left)
+    for name in ("left", "right"):
+        with pytest.raises(Conflict, match=job.id):
+            datasets.delete(name)
+    jobs.cancel(job.id)
+    assert datasets.delete("right") == [f"uploads/{right.id}", "datasets/def"]
+
+
 def test_packed_data_stay_while_another_dataset_shares_them(datasets: Datasets, make: Maker) -> None:
     first, second = make.dataset("first"), make.dataset("second")
     assert datasets.delete("first") == [f"uploads/{first.id}"]

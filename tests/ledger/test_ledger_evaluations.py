@@ -49,6 +49,20 @@ def test_an_evaluation_gives_no_checkpoint_up(jobs: Jobs, models: Models, make: 
     assert [checkpoint.images for checkpoint in models.checkpoints(trained.model_id or "")] == [30, 20, 10]
 
 
+def test_a_checkpoint_stays_while_an_evaluation_waits_for_it(
+    jobs: Jobs, models: Models, make: Maker, trained: Job
+) -> None:
+    oldest = models.checkpoints(trained.model_id or "")[-1]
+    asked = {"dataset": make.ready, "model_id": trained.model_id, "model": trained.model}
+    waiting = jobs.create("evaluate", {"checkpoint": oldest.id}, **asked)
+    jobs.publish_checkpoint(trained.id, trained.epoch, saved(40))
+    jobs.publish_checkpoint(trained.id, trained.epoch, saved(50))
+    assert [checkpoint.images for checkpoint in models.checkpoints(trained.model_id or "")] == [50, 40, 30, 10]
+    jobs.cancel(waiting.id)
+    jobs.publish_checkpoint(trained.id, trained.epoch, saved(60))
+    assert [checkpoint.images for checkpoint in models.checkpoints(trained.model_id or "")] == [60, 50, 40]
+
+
 def test_an_evaluation_that_lost_its_claim_writes_nothing(
     jobs: Jobs, models: Models, make: Maker, trained: Job
 ) -> None:

@@ -80,7 +80,7 @@ def test_references_name_a_checkpoint(jobs: Jobs, models: Models, make: Maker) -
     ("reference", "named"),
     [
         ("nobody", "no model nobody"),
-        ("model1@300", "model1 has no checkpoint 300 images"),
+        ("model1@300", "model1 has no checkpoint at 300 images"),
         ("model1@best", "model1 has no checkpoint best"),
         ("model1@", "model1 has no checkpoint"),
         ("model1@9999999999999999999999", "model1 has no checkpoint 9"),

@@ -98,11 +98,20 @@ def test_nonsense_is_422_and_names_the_field(
 
 
 def test_images_of_another_size_are_refused_with_both_sizes_and_the_remedy(stocked: Running, is_problem: Check) -> None:
-    stocked.images("eval-large", count=200, shape=(16, 12, 3))
+    stocked.images("eval-large", count=200, shape=(16, 12, 1))
     problem = is_problem(evaluate(stocked, dataset="eval-a", against="eval-large"), 422, "invalid_request", "against")
     assert "8×8 with 1 channels" in problem["detail"]
-    assert "12×16 with 3 channels" in problem["detail"]
+    assert "12×16 with 1 channels" in problem["detail"]
     assert "width and height" in problem["detail"]
+
+
+def test_images_of_other_channels_are_not_told_to_change_their_size(stocked: Running, is_problem: Check) -> None:
+    stocked.images("eval-coloured", count=200, shape=(8, 8, 3))
+    asked = evaluate(stocked, dataset="eval-a", against="eval-coloured")
+    problem = is_problem(asked, 422, "invalid_request", "against")
+    assert "8×8 with 3 channels" in problem["detail"]
+    assert "with the channels of the other" in problem["detail"]
+    assert "width and height" not in problem["detail"]
 
 
 def test_too_few_rows_are_refused_and_where_there_are_few_the_theory_is_left_out(

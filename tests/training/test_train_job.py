@@ -175,6 +175,15 @@ def test_a_time_budget_ends_the_job_by_time(stocked: Workshop) -> None:
     assert line.of(Progress)[-1].total_images is None
 
 
+def test_a_job_too_short_for_a_report_makes_one_at_its_end(stocked: Workshop) -> None:
+    spec = short(stocked, "points", "dcgan", images=48).model_copy(update={"report_every": 1000})
+    line = stocked.train("points", spec)
+    [report] = line.of(Metrics)
+    assert report.images == 48
+    assert report.values["loss_discriminator"] is not None
+    assert line.of(SavedCheckpoint)[-1].metrics["loss_discriminator"] == report.values["loss_discriminator"]
+
+
 def test_a_cancelled_job_saves_nothing_and_says_so(stocked: Workshop) -> None:
     line = RecordingLine()
     line.halt(Stop(save=False))

@@ -29,7 +29,9 @@ def run(assignment: Assignment, line: ControlLine) -> None:
     """Measures, and tells the result. A job that is stopped begins anew when it goes on."""
     line.send(Started(device=assignment.device))
     try:
-        line.send(evaluated(assignment, Watch(line)))
+        found = evaluated(assignment, Watch(line))
+        line.send(Progress(images=0, total_images=None, percent=100.0))
+        line.send(found)
     except Halted:
         line.send(Stopped())
 

@@ -304,6 +304,9 @@ class TrainingJob:
         self.line.send(Stopped())
 
     def _finish(self, ended_by: str) -> None:
+        if self.state.counters.images and not self.state.counters.reports:  # too short for one: else it tells nothing
+            with suppress(Abandoned):
+                self._report()
         self._preview()
         if self.saved_at != self.state.counters.images:
             self._checkpoint()
