@@ -216,6 +216,13 @@ def listing(field: str, entry: bytes, count: int) -> bytes:
     return b'{"model":"m","%s":[' % field.encode() + b",".join([entry] * count) + b"]}"
 
 
+def seconds_of_a_short_body() -> float:
+    """What reading 300,000 entries takes on this machine now: 0.07 where nothing else runs."""
+    body, began = listing("latents", b"[0]", 300_000), time.monotonic()
+    json.loads(body)
+    return time.monotonic() - began
+
+
 @pytest.mark.parametrize(
     ("body", "status", "param"),
     [
@@ -235,7 +242,7 @@ def test_nobody_waits_while_a_body_of_millions_of_entries_is_refused(
         with httpx.Client(base_url=service.url, timeout=30) as other:
             return other.post("/v1/samples", content=body, headers=JSON)
 
-    slowest = 0.0
+    slowest, pace = 0.0, seconds_of_a_short_body()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(refused)
         while not answer.done():
@@ -243,7 +250,7 @@ def test_nobody_waits_while_a_body_of_millions_of_entries_is_refused(
             service.http.get("/livez").raise_for_status()
             slowest = max(slowest, time.monotonic() - began)
     is_problem(answer.result(), status, param=param)
-    assert slowest < 1.5
+    assert slowest < max(1.5, 20 * pace)
 
 
 def test_of_many_errors_twenty_are_told_and_the_rest_counted(service: Running, is_problem: Check) -> None:
