@@ -223,7 +223,7 @@ def test_a_condition_that_does_not_fit_is_refused(service: Running, is_problem: 
 
 def test_the_best_checkpoint_draws_walks_and_downloads_under_its_name(service: Running, is_problem: Check) -> None:
     problem = is_problem(ask(service, model="pets@best", seed=1), 404, "not_found", "model")
-    assert "evaluate" in problem["detail"]
+    assert "name one of its checkpoints" in problem["detail"]
     assert service.http.get("/v1/models/pets").json()["best"] is None
     change(service, "ckpt_pets1000", metrics={"fid": 3.0})
     change(service, "ckpt_pets2000", metrics={"fid": 4.0})
