@@ -28,7 +28,7 @@ from worker.training.players import Players
 
 MOST_ROWS = 512
 """Rows looked at, of the training and of the held-out part each."""
-IMAGES_A_ROW = 50
+IMAGES_A_ROW = 100
 """One row is looked at for so many images trained on, but never fewer than an estimate needs: a report's rows cost a
 hundredth of the training between two reports."""
 FEWEST_COMPARED = 8
