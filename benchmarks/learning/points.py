@@ -11,7 +11,6 @@ that is not of high quality.
 import argparse
 import itertools
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.learning.stacks import told_by_a_stack
 from gan.recipes import RECIPES
 from ganymede import Client
-from ganymede.demo import embedded
 
 Points = NDArray[np.float64]
 
@@ -132,15 +131,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure and print."""
     asked = arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        (data := Path(folder) / "data").mkdir()
-        with embedded(data) as client:
-            lines = []
-            for line in rows(client, asked, Path(folder)):
-                print(line, flush=True)
-                lines.append(line)
-    if asked.out:
-        asked.out.write_text("\n".join(lines) + "\n")
+    told_by_a_stack(lambda client, folder: rows(client, asked, folder), asked.out)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ The row `real` has the training digits in place of drawn ones: what could be rea
 """
 
 import argparse
-import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -31,12 +30,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
 from benchmarks.learning.measures import frechet
+from benchmarks.learning.stacks import told_by_a_stack
 from gan.choosing import resolve
 from gan.networks.build import build_discriminator, build_generator
 from gan.recipes import RECIPES
 from gan.spec import DatasetFacts, ImageShape, RecipeName, TrainRequest
 from ganymede import Client
-from ganymede.demo import CLASSES, NAME, embedded, generated, pack_digits
+from ganymede.demo import CLASSES, NAME, generated, pack_digits
 from worker.evaluation.manifold import prdc
 
 Digits = NDArray[np.float64]
@@ -182,16 +182,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure and print."""
     asked, began = arguments(), time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        (data := Path(folder) / "data").mkdir()
-        with embedded(data) as client:
-            lines = []
-            for line in rows(client, asked, Path(folder)):
-                print(line, flush=True)
-                lines.append(line)
+    told_by_a_stack(lambda client, folder: rows(client, asked, folder), asked.out)
     print(f"{time.monotonic() - began:.0f} s")
-    if asked.out:
-        asked.out.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
