@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from seeded import network, write_seeded
 
 from gan.evaluating import Side, choose, dataset_side
-from gan.spec import DatasetFacts, EvaluateRequest, EvaluationSpec, ImageShape, PointShape, Split
+from gan.spec import DatasetFacts, EvaluateRequest, EvaluationSpec, ImageShape, NetworkSpec, PointShape, Split
 from worker.jobs import evaluate
 from worker.line import ControlLine
 from worker.protocol import Assignment, Evaluated, Report, Stop
@@ -36,6 +37,18 @@ class Line(ControlLine):
         return dict(json.loads(last.model_dump_json())["result"])
 
 
+def beside(spec: NetworkSpec) -> dict[str, Any]:
+    """What a model file of such a condition carries: names and counts of classes, or inputs of pairs."""
+    if spec.conditioning.kind == "image":
+        assert isinstance(spec.shape, ImageShape)
+        return {
+            "conditions": torch.linspace(-1, 1, 5)
+            .view(5, 1, 1, 1)
+            .expand(5, spec.conditioning.size, spec.shape.height, spec.shape.width)
+        }
+    return {"classes": ("a", "b"), "counts": (3, 1)} if spec.conditioning.kind == "class" else {}
+
+
 class Workshop:
     """A storage root with datasets and models."""
 
@@ -56,8 +69,7 @@ class Workshop:
     def model(self, name: str, architecture: str = "r3", **more: Any) -> None:
         """A generator with seeded weights."""
         spec = network(architecture, **more)
-        counts = {"classes": ("a", "b"), "counts": (3, 1)} if spec.conditioning.kind == "class" else {}
-        written = write_seeded(self.root / f"{name}.safetensors", spec, **counts)
+        written = write_seeded(self.root / f"{name}.safetensors", spec, **beside(spec))
         file = {"id": f"ckpt_{name}", "images": 1000, "path": f"{name}.safetensors", "sha256": written.sha256}
         self.models[name] = file | {"shape": spec.shape}
 

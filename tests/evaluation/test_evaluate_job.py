@@ -53,10 +53,14 @@ def test_images_have_measures_of_features_and_the_extractor_is_named(workshop: W
     assert "GANYMEDE_INCEPTION_WEIGHTS" in same["extractor"]["reason"]
 
 
-@pytest.mark.parametrize(("kind", "size"), [("none", 0), ("class", 2)])
-def test_a_model_is_measured_by_the_rows_held_out_of_its_training(workshop: Workshop, kind: str, size: int) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "kind", "size"), [("r3", "none", 0), ("r3", "class", 2), ("unet", "image", 3)]
+)
+def test_a_model_is_measured_by_the_rows_held_out_of_its_training(
+    workshop: Workshop, architecture: str, kind: str, size: int
+) -> None:
     workshop.pack("a", stripes(1000))
-    workshop.model("m", kind=kind, size=size)
+    workshop.model("m", architecture, kind=kind, size=size)
     spec = workshop.spec(model="m", dataset="a", split=Split(share=0.1, seed=5), samples=300, steps=20)
     line = workshop.evaluate(spec)
     result = line.result
