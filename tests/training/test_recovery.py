@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 from training_kit import RecordingLine, Workshop, blobs, pictures
 
-from gan.errors import Diverged, OutOfMemory
+from gan.errors import CheckpointCorrupt, Diverged, OutOfMemory
 from gan.spec import TrainingSpec
 from worker.evaluation.checkpoints import CheckpointMetrics
 from worker.protocol import Done, Measured, Note, SavedCheckpoint
@@ -148,6 +148,26 @@ def test_a_job_whose_time_is_spent_does_not_succeed_with_untrained_networks(
     assert ended.value.param == "learning_rate"
     assert line.of(SavedCheckpoint) == line.of(Done) == []
     assert len(line.of(Measured)[-1].changes) == 1
+
+
+def test_a_break_does_not_begin_anew_in_silence_where_what_was_stored_is_damaged(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.pack("points", blobs(700))
+    asked = {"recipe": "dcgan", "images": 960, "batch_size": 16, "learning_rate": 1e-3, "network": SMALL}
+    spec = workshop.spec("points", checkpoint_every=320, **asked)
+    breaking_above(5e-4, monkeypatch, after=24)
+
+    def damage(report: object) -> bool:
+        if isinstance(report, SavedCheckpoint):
+            (workshop.root / report.state_path).write_bytes(b"rust")
+        return False
+
+    line = RecordingLine(damage)
+    with pytest.raises(CheckpointCorrupt, match="every stored training state is damaged"):
+        workshop.train("points", spec, line=line)
+    assert recovered(line) == []
+    assert len(line.of(SavedCheckpoint)) == 1
 
 
 def test_a_checkpoint_after_a_recovery_has_no_figures_of_what_was_given_up(

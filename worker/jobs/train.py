@@ -152,10 +152,15 @@ class TrainingJob:
         self.line.send(Note(type="job.recovered", data=told | {"from": change.was, "to": change.now}))
 
     def _last_good(self) -> TrainingState:
-        """The newest stored state that is whole, else the state before the first step."""
+        """The newest stored state that is whole; the state before the first step where none was stored.
+
+        CheckpointCorrupt where some were, and all are damaged: a disk to look at, as for a job that is resumed.
+        """
         for file in self.stored:
             with suppress(CheckpointCorrupt):  # an older one may have been retired
                 return self._load(file)
+        if self.stored:
+            raise all_damaged()
         return self._new()
 
     def _new(self) -> TrainingState:
@@ -182,10 +187,7 @@ class TrainingJob:
                 self.line.send(Note(type="job.resumed", data={"checkpoint": file.checkpoint, "images": file.images}))
                 return state
         if self.assignment.resume:
-            raise CheckpointCorrupt(
-                "every stored training state is damaged, so the job cannot go on; look at the disk, and train anew "
-                "under another model name (the model's checkpoints can still be drawn from where they are whole)"
-            )
+            raise all_damaged()
         return None
 
     def _load(self, file: StateFile) -> TrainingState:
@@ -324,6 +326,14 @@ class TrainingJob:
         if held < FEWEST:
             reason = f"{held} rows are held out and an estimate needs {FEWEST}: held-out estimates stay empty"
             self.line.send(Note(type="estimates.missing", data={"reason": reason}))
+
+
+def all_damaged() -> CheckpointCorrupt:
+    """Why a job ends that has stored states and none to go on from."""
+    return CheckpointCorrupt(
+        "every stored training state is damaged, so the job cannot go on; look at the disk, and train anew "
+        "under another model name (the model's checkpoints can still be drawn from where they are whole)"
+    )
 
 
 class Due:
