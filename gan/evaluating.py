@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from gan.choosing import Choosing
 from gan.errors import InvalidRequest
@@ -13,6 +14,8 @@ FEWEST_ROWS = 64
 THEORY: frozenset[str] = frozenset({"js_estimate", "wasserstein_estimate"})
 """Measures for which networks are trained: on half of a side's rows, so that a quarter is left to report."""
 FEWEST_FOR_THEORY = 4 * FEWEST_ROWS
+MOST_NUMBERS = 2**30
+"""Numbers of one side's rows, which are held in memory: 50,000 images of 64×64, 5,461 of 256×256."""
 MOST_SAMPLES = 10_000
 PIXELS = 2**24
 POINTS = 5_000
@@ -60,6 +63,7 @@ def choose(
     asked = None if request.metrics is None else known(request.metrics, reference.shape)
     metrics = choosing.pick("metrics", asked, measurable(reference.shape), f"all that {reference.shape.kind} have")
     refuse_few(metrics, reference, sample, named=request.metrics is not None)
+    refuse_many(request.samples or 0, reference.shape)
     samples, why = samples_for(reference.shape, extractor_is_slow=inception)
     reason = "a few seconds for each of the two networks, by the size of the data"
     return EvaluationSpec(
@@ -118,6 +122,16 @@ def refuse_few(metrics: Sequence[str], reference: Side, sample: Side, *, named: 
     for side in (reference, sample):
         if side.count is not None and side.count < needed:
             raise InvalidRequest(f"{side.name} has {side.count} rows and {needed} are needed", param=side.param)
+
+
+def refuse_many(samples: int, shape: DataShape) -> None:
+    """Raises InvalidRequest for more rows than either side may hold in memory."""
+    a_row = prod((shape.channels, shape.height, shape.width)) if isinstance(shape, ImageShape) else shape.dims
+    most = MOST_NUMBERS // a_row
+    if samples > most:
+        raise InvalidRequest(
+            f"{samples} samples are too many to hold: of {described(shape)} at most {most}", param="samples"
+        )
 
 
 def able(metrics: Sequence[str], reference: Side, sample: Side) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from evaluation_kit import Line, Workshop, cluster, stripes
 
-from gan.errors import CheckpointCorrupt, DatasetMissing, DatasetUnusable, ExtractorUnusable
+from gan.errors import CheckpointCorrupt, DatasetMissing, DatasetUnusable, ExtractorUnusable, InvalidRequest
 from gan.metrics import METRICS, measurable
 from gan.spec import ImageShape, PointShape, Split
 from worker.evaluation import inception
@@ -74,6 +74,15 @@ def test_a_model_is_measured_by_the_rows_held_out_of_its_training(
     assert isinstance(last, Evaluated)
     assert last.checkpoint == "ckpt_m"
     assert last.metrics == {f"evaluated_{name}": value for name, value in result["metrics"].items()}
+
+
+def test_more_rows_than_memory_holds_are_refused_by_number(workshop: Workshop) -> None:
+    for name in ("a", "b"):
+        workshop.pack(name, np.zeros((64, 256, 256, 3), np.uint8))
+    with pytest.raises(InvalidRequest, match=r"of images of 256×256 with 3 channels at most 5461") as refused:
+        workshop.spec(dataset="a", against="b", samples=5462, metrics=CHEAP)
+    assert refused.value.param == "samples"
+    assert workshop.spec(dataset="a", against="b", samples=5461, metrics=CHEAP).samples == 5461
 
 
 def test_where_few_rows_were_held_out_a_model_is_measured_by_those_it_was_trained_on(workshop: Workshop) -> None:
