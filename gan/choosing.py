@@ -88,6 +88,8 @@ WIDTHS: dict[tuple[str, bool], tuple[int, str]] = {
     ("mlp", True): (256, "three layers of 256 units"),
     ("dcgan", False): (32, "half the published width: a quarter of the work, for a CPU"),
     ("dcgan", True): (64, "the published width"),
+    ("plain", False): (32, "a width that a CPU bears"),
+    ("plain", True): (64, "a width that a GPU bears"),
     ("resnet", False): (16, "a quarter of the published width, for a CPU: at 64 pixels a third of the work of 32"),
     ("resnet", True): (64, "the published width of 48 and 128 pixels"),
     ("r3", False): (24, "a width that a CPU bears"),

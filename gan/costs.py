@@ -141,6 +141,22 @@ def count_dcgan(spec: NetworkSpec) -> Networks:
     return Networks(Count.of(generator), Count.of(discriminator + head(channels[0] * area(size), spec.conditioning)))
 
 
+def count_plain(spec: NetworkSpec) -> Networks:
+    """DCGAN's stages with a bias in each layer and a leak behind it, and no norm."""
+    assert isinstance(spec.shape, ImageShape)
+    sizes = stages(spec, 4 if min(spec.shape.height, spec.shape.width) >= 16 else 2)
+    channels, colours = widths(spec, len(sizes) - 1, 8), spec.shape.channels
+    base = linear(joined(spec.latent_dim, spec), channels[0] * area(sizes[0]), bias=False)
+    generator = [*embedding(spec.conditioning, spec.latent_dim), base, pointwise(channels[0], sizes[0], channels[0])]
+    for (a, b), (below, size) in zip(pairwise([*channels, colours]), pairwise(sizes), strict=True):
+        generator += [transposed(a, b, below), pointwise(b, size, b)]
+    discriminator, size = [], sizes[-1]
+    for a, b in pairwise([colours, *reversed(channels)]):
+        size = (size[0] // 2, size[1] // 2)
+        discriminator += [conv(a, b, 4, size, bias=True), pointwise(b, size)]
+    return Networks(Count.of(generator), Count.of(discriminator + head(channels[0] * area(size), spec.conditioning)))
+
+
 def r3_blocks(channels: int, size: Size) -> list[Layer]:
     """The two residual bottlenecks of a stage."""
     return 2 * r3_block(channels, size)
@@ -243,6 +259,7 @@ def _resnet_discriminator(spec: NetworkSpec, sizes: list[Size], channels: list[i
 COUNTS: Final[dict[str, Callable[[NetworkSpec], Networks]]] = {
     "mlp": count_mlp,
     "dcgan": count_dcgan,
+    "plain": count_plain,
     "resnet": count_resnet,
     "r3": count_r3,
     "unet": count_unet,

@@ -117,7 +117,7 @@ Picture = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding
 Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
 Lipschitz = Literal["none", "weight_clipping", "gradient_penalty", "spectral_norm"]
 RecipeName = Literal["minimax", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "r3gan"]
-Architecture = Literal["mlp", "dcgan", "resnet", "r3", "unet"]
+Architecture = Literal["mlp", "dcgan", "plain", "resnet", "r3", "unet"]
 Augment = Literal["none", "diffaugment", "ada"]
 LatentDistribution = Literal["normal", "uniform"]
 Optimizer = Literal["adam", "rmsprop"]
@@ -221,8 +221,8 @@ class NetworkRequest(Request):
 class NetworkSpec(Words):
     """A generator and its discriminator, fully described: the same spec always builds the same networks.
 
-    `width` is the architecture's base channel count (dcgan: ngf = ndf; resnet, r3, unet: channels of the
-    finest stage; mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
+    `width` is the architecture's base channel count (dcgan, plain: ngf = ndf; resnet, r3, unet: channels
+    of the finest stage; mlp: units a layer). `batch_norm` and `spectral_norm` speak of the discriminator.
     """
 
     architecture: Architecture

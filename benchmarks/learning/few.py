@@ -110,7 +110,8 @@ def rows(asked: argparse.Namespace) -> Iterator[list[str]]:
 
 def request(asked: argparse.Namespace, augment: str, seed: int) -> dict[str, Any]:
     """What a training is asked for beside its data."""
-    fields = {"images": asked.images, "augment": augment, "seed": seed, "network": {"width": asked.width}}
+    network = {"architecture": asked.architecture, "width": asked.width}
+    fields = {"images": asked.images, "augment": augment, "seed": seed, "network": network}
     given = {"batch_size": asked.batch, "learning_rate": asked.rate, "r1": asked.gamma, "r2": asked.gamma}
     return fields | {name: value for name, value in given.items() if value is not None}
 
@@ -123,6 +124,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--augment", nargs="+", default=["none", "diffaugment"])
+    parser.add_argument("--architecture")
     parser.add_argument("--width", type=int)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--rate", type=float)

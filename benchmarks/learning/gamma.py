@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.learning.gamma --side 32 --gamma 0.05 0.5 5 --rate 2e-4 1e-3 --out table.md
 
-Every combination of `--data`, `--width`, `--batch`, `--rate`, `--gamma` and `--seed` is trained unconditionally and
-without augmentation on 4,000 pictures; 1,000 that it draws are compared with 1,000 real ones of another seed
-(`benchmarks.learning.measures`). What is not named stays as `gan.choosing` has it. The rows `real` are other real
-pictures in place of drawn ones: what could be reached.
+Every combination of `--data`, `--architecture`, `--width`, `--batch`, `--rate`, `--gamma` and `--seed` is trained
+unconditionally and without augmentation on 4,000 pictures; 1,000 that it draws are compared with 1,000 real ones of
+another seed (`benchmarks.learning.measures`). What is not named stays as `gan.choosing` has it. The rows `real` are
+other real pictures in place of drawn ones: what could be reached.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TRAINED: Final = 4_000
 COMPARED: Final = 1_000
 TRAINED_ON, COMPARED_WITH, IN_PLACE = 0, 1, 2
 """Seeds of the pictures."""
-COLUMNS: Final = ("side", "data", "width", "batch", "rate", "γ", "seed", "images",
+COLUMNS: Final = ("side", "data", "network", "width", "batch", "rate", "γ", "seed", "images",
                   "precision %", "recall %", "texture", "layout", "CPU s")  # fmt: skip
 
 
@@ -38,17 +38,19 @@ def cells(worth_of: Worth) -> list[str]:
 
 def combinations(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The requests of one kind of data."""
-    for width, batch, rate, gamma, seed in itertools.product(
-        asked.width, asked.batch, asked.rate, asked.gamma, asked.seed
+    for architecture, width, batch, rate, gamma, seed in itertools.product(
+        asked.architecture, asked.width, asked.batch, asked.rate, asked.gamma, asked.seed
     ):
+        network = {"architecture": architecture, "width": width}
         fields = {"batch_size": batch, "learning_rate": rate, "r1": gamma, "r2": gamma, "seed": seed}
         given = {name: value for name, value in fields.items() if value is not None}
-        yield given | {"images": asked.images, "augment": "none", "network": {"width": width}}
+        yield given | {"images": asked.images, "augment": "none", "network": network}
 
 
 def described(spec: TrainingSpec) -> list[str]:
     """What was trained."""
-    figures = (spec.network.width, spec.batch_size, f"{spec.learning_rate:g}", f"{spec.r1:g}", spec.seed, spec.images)
+    network, rates = spec.network, (f"{spec.learning_rate:g}", f"{spec.r1:g}")
+    figures = (network.architecture, network.width, spec.batch_size, *rates, spec.seed, spec.images)
     return [str(figure) for figure in figures]
 
 
@@ -58,7 +60,7 @@ def rows(asked: argparse.Namespace) -> Iterator[list[str]]:
         make = KINDS[kind]
         pictures, real = make(TRAINED, asked.side, TRAINED_ON), make(COMPARED, asked.side, COMPARED_WITH)
         other = make(len(real), asked.side, IN_PLACE)
-        yield [str(asked.side), kind, "real", *[""] * 5, *cells(worth(real, other)), ""]
+        yield [str(asked.side), kind, "real", *[""] * 6, *cells(worth(real, other)), ""]
         for fields in combinations(asked):
             start = time.process_time()
             training = trained(pictures, fields)
@@ -75,6 +77,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--side", type=int, required=True)
     parser.add_argument("--data", nargs="+", choices=KINDS, default=["photographs", "shapes"])
     parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--architecture", nargs="+", default=[None])
     parser.add_argument("--width", type=int, nargs="+", default=[None])
     parser.add_argument("--batch", type=int, nargs="+", default=[None])
     parser.add_argument("--rate", type=float, nargs="+", default=[None])

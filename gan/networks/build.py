@@ -9,6 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.networks.conditioning import ProjectionHead
 from gan.networks.dcgan import DcganDiscriminator, DcganGenerator
 from gan.networks.mlp import MlpDiscriminator, MlpGenerator
+from gan.networks.plain import PlainDiscriminator, PlainGenerator
 from gan.networks.r3 import R3Discriminator, R3Generator
 from gan.networks.resnet import ResnetDiscriminator, ResnetGenerator
 from gan.networks.unet import UnetGenerator
@@ -25,6 +26,7 @@ class Networks(NamedTuple):
 ARCHITECTURES: dict[str, Networks] = {
     "mlp": Networks(MlpGenerator, MlpDiscriminator),
     "dcgan": Networks(DcganGenerator, DcganDiscriminator),
+    "plain": Networks(PlainGenerator, PlainDiscriminator),
     "resnet": Networks(ResnetGenerator, ResnetDiscriminator),
     "r3": Networks(R3Generator, R3Discriminator),
     "unet": Networks(UnetGenerator, R3Discriminator),

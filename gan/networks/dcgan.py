@@ -67,7 +67,7 @@ class DcganDiscriminator(nn.Module):
         self.norms = nn.ModuleList(
             nn.BatchNorm2d(b) if norm else nn.Identity() for (_, b), norm in zip(pairs, normed, strict=True)
         )
-        features = channels[-1] * _flat_area(sizes[-1], len(pairs))
+        features = channels[-1] * flat_area(sizes[-1], len(pairs))
         self.head = ProjectionHead(features, spec.conditioning)
         self.apply(published_initialisation)
 
@@ -99,7 +99,8 @@ def _up(channels_in: int, channels_out: int) -> nn.Module:
     return nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1, bias=False)
 
 
-def _flat_area(size: Size, halvings: int) -> int:
+def flat_area(size: Size, halvings: int) -> int:
+    """Pixels of a map of `size` after so many halvings, each rounding down."""
     height, width = size
     for _ in range(halvings):
         height, width = height // 2, width // 2

@@ -33,7 +33,7 @@ def condition(conditioning: Conditioning, count: int) -> torch.Tensor | None:
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS, ids=lambda c: c.kind)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("architecture", ["dcgan", "r3", "mlp"])
+@pytest.mark.parametrize("architecture", ["dcgan", "plain", "r3", "mlp"])
 def test_an_image_network_makes_and_judges_the_shape_it_is_asked_for(architecture, shape, conditioning) -> None:
     channels, height, width = shape
     spec = network(architecture, ImageShape(channels=channels, height=height, width=width), conditioning=conditioning)
@@ -83,7 +83,7 @@ def test_dcgan_has_batch_norm_in_the_critic_only_where_the_spec_says_so() -> Non
 
 @pytest.mark.parametrize("width", [4, 7, 13, 25, 41, 50, 100, 255])
 def test_any_width_can_be_built(width: int) -> None:
-    for architecture in ("dcgan", "r3"):
+    for architecture in ("dcgan", "plain", "r3"):
         spec = network(architecture, ImageShape(channels=1, height=8, width=8), width=width)
         assert build_discriminator(spec)(build_generator(spec)(torch.randn(1, 7), None), None).shape == (1,)
 
@@ -102,6 +102,17 @@ def test_an_r3_network_keeps_the_scale_of_what_it_is_given() -> None:
     spec = network("r3", ImageShape(channels=3, height=64, width=64), width=16, latent_dim=64)
     images = build_generator(spec, seed=1)(torch.randn(64, 64, generator=torch.Generator().manual_seed(0)), None)
     assert 0.2 < images.std().item() < 2.0
+
+
+@pytest.mark.parametrize("side", [8, 33, 128])
+def test_a_plain_network_keeps_the_scale_of_what_it_is_given_at_any_depth(side: int) -> None:
+    """Without a norm to mend it, a scale that halved at every layer would leave nothing to learn from."""
+    spec = network("plain", ImageShape(channels=3, height=side, width=side), width=32, latent_dim=64)
+    rng = torch.Generator().manual_seed(0)
+    images = build_generator(spec, seed=1)(torch.randn(64, 64, generator=rng), None)
+    assert 0.4 < images.std().item() < 0.8
+    noise = torch.randn(64, 3, side, side, generator=rng)
+    assert 0.5 < build_discriminator(spec, seed=1)(noise, None).std().item() < 2.0
 
 
 def test_stage_sizes_end_in_the_image_and_every_stage_covers_the_next() -> None:
@@ -138,7 +149,7 @@ def test_vector_conditions_are_standardised_by_the_training_data() -> None:
     assert torch.allclose(embed(conditions), embed.linear((conditions - 1000) / 40), atol=0.5)
 
 
-@pytest.mark.parametrize("architecture", ["dcgan", "r3", "mlp"])
+@pytest.mark.parametrize("architecture", ["dcgan", "plain", "r3", "mlp"])
 def test_a_spectrally_normalised_critic_has_largest_singular_value_one(architecture) -> None:
     shape = PointShape(dims=2) if architecture == "mlp" else ImageShape(channels=3, height=16, width=16)
     critic = build_discriminator(network(architecture, shape, spectral_norm=True))

@@ -165,7 +165,7 @@ def test_both_are_judged_in_one_forward_where_samples_are_small_and_each_stands_
 # ---- memory formats ----
 
 
-@pytest.mark.parametrize("architecture", ["dcgan", "resnet", "r3"])
+@pytest.mark.parametrize("architecture", ["dcgan", "plain", "resnet", "r3"])
 def test_convolutions_are_trained_with_channels_last_and_saved_in_order(stocked: Workshop, architecture: str) -> None:
     stocked.pack("colour", pictures(200, channels=3)[0])
     network = SMALL | {"architecture": architecture}

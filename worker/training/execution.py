@@ -18,6 +18,7 @@ TENSOR_CORES = (8, 0)
 MEMORY_FORMATS: dict[Architecture, torch.memory_format] = {
     "mlp": torch.contiguous_format,
     "dcgan": torch.channels_last,
+    "plain": torch.channels_last,
     "resnet": torch.channels_last,
     "r3": torch.channels_last,
     "unet": torch.channels_last,
