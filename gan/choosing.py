@@ -13,6 +13,7 @@ from gan.metrics import FOLLOWED, MetricName, followable
 from gan.recipes import RECIPES, Recipe
 from gan.spec import (
     IMAGE_SIDES,
+    Architecture,
     Augment,
     Conditioning,
     DatasetFacts,
@@ -43,10 +44,15 @@ KEPT_BEST = 1
 
 @dataclass(frozen=True)
 class Measured:
-    """γ and rate as they were measured for a CPU's narrow networks and short budgets, and where."""
+    """γ, rate and batch as they were measured with an architecture of a CPU's width and short budgets, and where.
 
+    The first of `architectures` was measured, the others are taken to be like it. `batch_size` None: the recipe's.
+    """
+
+    architectures: tuple[Architecture, ...]
     gamma: float
     learning_rate: float
+    batch_size: int | None
     where: str
 
 
@@ -54,7 +60,7 @@ class Measured:
 class Regime:
     """What γ, the rate and the budget should be for images up to `side` pixels (or for points).
 
-    A ratio is the end of a schedule over its start. `measured` stands in place of γ and rate on a CPU.
+    A ratio is the end of a schedule over its start. On a CPU, `measured` has its own figures for an architecture.
     """
 
     side: int
@@ -65,10 +71,17 @@ class Regime:
     cpu_images: int
     gpu_images: int
     reason: str
-    measured: Measured | None = None
+    measured: tuple[Measured, ...] = ()
+    batch_size: int | None = None
 
 
-AT_32 = Measured(5.0, 1e-3, "measured on a CPU over 5,000 photographs or shapes of 32 pixels")
+STRIDED: tuple[Architecture, ...] = ("plain", "dcgan", "resnet", "mlp")
+BOTTLENECKS: tuple[Architecture, ...] = ("r3", "unet")
+ON_PICTURES = "measured on a CPU over {} photographs or shapes of {} pixels"
+AT_32 = (
+    Measured(STRIDED, 20.0, 2e-3, 32, ON_PICTURES.format("150,000", 32)),
+    Measured(BOTTLENECKS, 5.0, 1e-3, None, ON_PICTURES.format("5,000", 32)),
+)
 # side, γ, its ratio, rate, its ratio, images on a CPU, images on a GPU, reason, what was measured on a CPU
 POINTS = Regime(0, 0.02, 0.1, 5e-4, 0.05, 7_000_000, 10_000_000, "points: many small steps at a high rate, a weak γ")
 # γ: published 0.05 (32²), 2 (64²), 150 (256²), each falling to a tenth; a tenfold larger one is safe and a smaller one
@@ -139,9 +152,12 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
     InvalidRequest names the field that contradicts the recipe, the data or another field.
     """
     recipe, choosing = RECIPES[request.recipe], Choosing()
-    regime = on_device(regime_of(facts), device)
+    regime = regime_of(facts)
     refuse_contradictions(request, recipe, facts)
     gpu = device.startswith("cuda")
+    conditioning = _conditioning(request, facts, choosing)
+    architecture = _architecture(request, recipe, facts, conditioning, gpu, choosing)
+    regime = regime if gpu else as_measured(regime, architecture)
     published = f"as published for {request.recipe}"
     lipschitz = choosing.pick("lipschitz", request.lipschitz, recipe.lipschitz, published)
 
@@ -150,7 +166,7 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
 
     r1, r2 = _gammas(request, recipe, regime, choosing)
     critic_steps = choosing.pick("critic_steps", request.critic_steps, recipe.critic_steps, published)
-    batch_size = _batch_size(request, recipe, facts, choosing)
+    batch_size = _batch_size(request, recipe, facts, regime, choosing)
     optimizer = choosing.pick("optimizer", request.optimizer, recipe.optimizer, published)
     reason = published if optimizer == "adam" else f"not in force: {optimizer} has none"
     betas = choosing.pick("betas", request.betas, recipe.betas, reason)
@@ -159,8 +175,7 @@ def resolve(request: TrainRequest, facts: DatasetFacts, device: str) -> Training
     starts: dict[Scheduled, float] = {"learning_rate": rate, "r1": r1, "r2": r2}
     if optimizer == "adam" and request.betas is None:  # β₂ as it was asked for stays
         starts["beta2"] = betas[1]
-    conditioning = _conditioning(request, facts, choosing)
-    network = _network(request, recipe, facts, conditioning, gpu, lipschitz, r1 + r2 > 0, choosing)
+    network = _network(request, recipe, facts, architecture, conditioning, gpu, lipschitz, r1 + r2 > 0, choosing)
     halflife = _ema_halflife(request, recipe, regime, choosing)
     budget = images or _usual_budget(regime, gpu)
     return TrainingSpec(
@@ -216,13 +231,14 @@ def regime_of(facts: DatasetFacts) -> Regime:
     return next(regime for regime in IMAGE_REGIMES if max(sides) <= regime.side)
 
 
-def on_device(regime: Regime, device: str) -> Regime:
-    """The regime with what was measured on a CPU in place of what was published, where it is one."""
-    measured = regime.measured
-    if measured is None or device.startswith("cuda"):
-        return regime
-    reason = f"{regime.reason}: {measured.where}"
-    return replace(regime, gamma=measured.gamma, learning_rate=measured.learning_rate, reason=reason)
+def as_measured(regime: Regime, architecture: Architecture) -> Regime:
+    """The regime with what was measured on a CPU with that architecture in place of what was published, if it was."""
+    for row in regime.measured:
+        if architecture in row.architectures:
+            reason = f"{regime.reason}: {row.where}"
+            figures = {"gamma": row.gamma, "learning_rate": row.learning_rate, "batch_size": row.batch_size}
+            return replace(regime, **figures, reason=reason)  # type: ignore[arg-type]  # mixed types
+    return regime
 
 
 def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetFacts) -> None:
@@ -271,7 +287,7 @@ def refuse_contradictions(request: TrainRequest, recipe: Recipe, facts: DatasetF
             not pairs and architecture == "unet",
             "network.architecture",
             "unet makes an image out of an image, and needs pairs to train on: upload folders input and target with "
-            "equal file names (and leave conditional out), or choose dcgan, resnet or r3",
+            "equal file names (and leave conditional out), or choose dcgan, plain, resnet or r3",
         ),
         (
             bool(request.l1) and not pairs,
@@ -329,10 +345,12 @@ def _schedules(recipe: Recipe, starts: dict[Scheduled, float], regime: Regime) -
     return {name: Schedule(to=end, shape=recipe.fades[name].shape) for name, end in ends.items() if end != starts[name]}
 
 
-def _batch_size(request: TrainRequest, recipe: Recipe, facts: DatasetFacts, choosing: Choosing) -> int:
-    points = isinstance(facts.shape, PointShape)
-    usual = POINT_BATCH if points else recipe.batch_size
-    reason = "points gain more from many steps than from large ones" if points else f"as published for {request.recipe}"
+def _batch_size(request: TrainRequest, recipe: Recipe, facts: DatasetFacts, regime: Regime, choosing: Choosing) -> int:
+    usual, reason = recipe.batch_size, f"as published for {request.recipe}"
+    if recipe.penalised and regime.batch_size is not None:
+        usual, reason = regime.batch_size, f"more steps for the same images: {regime.reason}"
+    if isinstance(facts.shape, PointShape):
+        usual, reason = POINT_BATCH, "points gain more from many steps than from large ones"
     if usual > facts.count:
         usual, reason = facts.count, f"all {facts.count} rows of the dataset"
     return choosing.pick("batch_size", request.batch_size, usual, reason)
@@ -373,22 +391,36 @@ def _l1(request: TrainRequest, conditioning: Conditioning, choosing: Choosing) -
     return choosing.pick("l1", request.l1, 0.0, "the game alone" if paired else "not in force: there are no pairs")
 
 
+def _architecture(
+    request: TrainRequest,
+    recipe: Recipe,
+    facts: DatasetFacts,
+    conditioning: Conditioning,
+    gpu: bool,
+    choosing: Choosing,
+) -> Architecture:
+    usual, why = recipe.image_architecture, f"{request.recipe}'s network"
+    if recipe.cpu_architecture and not gpu:
+        usual, why = recipe.cpu_architecture, f"a CPU learns more in its time with it than with {usual}"
+    if conditioning.kind == "image":
+        usual, why = "unet", "pairs: an image is made out of an image"
+    if isinstance(facts.shape, PointShape):
+        usual, why = "mlp", "points"
+    return choosing.pick("network.architecture", request.network.architecture, usual, why)
+
+
 def _network(
     request: TrainRequest,
     recipe: Recipe,
     facts: DatasetFacts,
+    architecture: Architecture,
     conditioning: Conditioning,
     gpu: bool,
     lipschitz: str,
     penalised: bool,
     choosing: Choosing,
 ) -> NetworkSpec:
-    asked = request.network
-    images = isinstance(facts.shape, ImageShape)
-    usual, why = (recipe.image_architecture, f"{request.recipe}'s network") if images else ("mlp", "points")
-    if conditioning.kind == "image":
-        usual, why = "unet", "pairs: an image is made out of an image"
-    architecture = choosing.pick("network.architecture", asked.architecture, usual, why)
+    asked, images = request.network, isinstance(facts.shape, ImageShape)
     width, reason = WIDTHS[architecture, gpu]
     latent_dim, latent_reason = (recipe.latent_dim, "as published") if images else (POINT_LATENT_DIM, "points")
     return NetworkSpec(

@@ -41,6 +41,8 @@ class Recipe:
     ema: bool = False
     shared_batch: bool = False
     image_architecture: Architecture = "dcgan"
+    cpu_architecture: Architecture | None = None
+    """What a CPU gets in place of `image_architecture`, where that is too much work for one."""
 
 
 RECIPES: dict[RecipeName, Recipe] = {
@@ -109,6 +111,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         latent_dim=64,
         ema=True,
         image_architecture="r3",
+        cpu_architecture="plain",
         about="Each real is compared with a generated sample, and both gradients are penalised: a game that converges.",
     ),
 }

@@ -54,7 +54,7 @@ def test_r3gan_moves_rate_momentum_and_penalty_by_cosine() -> None:
     [
         (16, "cpu", 1.0, 2e-3),
         (16, "cuda:0", 1.0, 2e-3),
-        (32, "cpu", 5.0, 1e-3),
+        (32, "cpu", 20.0, 2e-3),
         (32, "cuda:0", 0.5, 2e-4),
         (64, "cpu", 2.0, 2e-4),
         (64, "cuda:0", 2.0, 2e-4),
@@ -71,6 +71,25 @@ def test_the_penalty_and_the_rate_go_by_size_and_by_what_a_device_bears(
     assert (
         ("measured on a CPU" in spec.chosen["r1"]) == ("measured on a CPU" in spec.chosen["learning_rate"]) == measured
     )
+
+
+def test_figures_that_were_measured_belong_to_an_architecture() -> None:
+    facts = DatasetFacts(count=5000, shape=ImageShape(channels=3, height=32, width=32))
+    plain, published = ask(facts), ask(facts, network={"architecture": "r3"})
+    assert (plain.r1, plain.learning_rate, plain.batch_size) == (20.0, 2e-3, 32)
+    assert "more steps" in plain.chosen["batch_size"]
+    assert (published.r1, published.learning_rate, published.batch_size) == (5.0, 1e-3, 64)
+    assert ask(facts, recipe="dcgan").batch_size == 64
+    assert ask(facts, batch_size=16).batch_size == 16
+
+
+def test_a_cpu_gets_a_network_that_it_can_train_often_and_a_gpu_the_published_one() -> None:
+    cpu, gpu = ask(FACES), ask(FACES, "cuda:0")
+    assert (cpu.network.architecture, gpu.network.architecture) == ("plain", "r3")
+    assert "a CPU learns more" in cpu.chosen["network.architecture"]
+    assert ask(FACES, network={"architecture": "r3"}).network.architecture == "r3"
+    others = {recipe: ask(FACES, recipe=recipe).network.architecture for recipe in RECIPES if recipe != "r3gan"}
+    assert others == {recipe: ask(FACES, "cuda:0", recipe=recipe).network.architecture for recipe in others}
 
 
 def test_another_recipe_keeps_its_published_rate_at_any_size() -> None:
