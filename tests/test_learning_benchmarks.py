@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.learning import few, gamma, recipes
+from benchmarks.learning import few, gamma, recipes, thirds
 from benchmarks.learning.measures import frechet, worth
 from benchmarks.learning.pictures import KINDS, photographs, shapes
 from gan.recipes import RECIPES
@@ -101,3 +101,15 @@ def test_real_digits_score_best_and_wrong_labels_and_one_digit_badly() -> None:
     collapsed = recipes.score(np.repeat(digits.trained[firsts], 100, axis=0), np.repeat(np.arange(10), 100), digits)
     assert collapsed.recall < 10
     assert collapsed.frechet > 10 * best.frechet
+
+
+def test_thirds_of_the_digits_have_a_row_a_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--images", "32", "--batch", "16", "--width", "4", "--architecture", "dcgan", "plain", "--seed", "3"]
+    thirds.main([*asked, "--gamma", "0.5", "--out", str(tmp_path / "table.md")])
+    written = (tmp_path / "table.md").read_text()
+    assert written == capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in written.splitlines()[2:]]
+    assert [row[:8] for row in rows] == [
+        [network, "4", "16", "0.002", "0.5", "none", "3", "32"] for network in ("dcgan", "plain")
+    ]
+    assert all(len(row) == len(thirds.HEADINGS) for row in rows)
