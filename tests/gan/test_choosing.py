@@ -35,12 +35,12 @@ def ask(facts: DatasetFacts = FACES, device: str = "cpu", **fields: object) -> T
 def test_every_recipe_has_its_published_figures() -> None:
     assert PUBLISHED.keys() == RECIPES.keys()
     for recipe, figures in PUBLISHED.items():
-        spec = ask(recipe=recipe)
+        spec = ask(FACES, "cuda:0", recipe=recipe)
         assert {name: getattr(spec, name) for name in figures} == figures, recipe
 
 
 def test_r3gan_moves_rate_momentum_and_penalty_by_cosine() -> None:
-    schedules = ask(recipe="r3gan").schedules
+    schedules = ask(FACES, "cuda:0", recipe="r3gan").schedules
     assert {name: (s.to, s.shape) for name, s in schedules.items()} == {
         "learning_rate": (pytest.approx(5e-5), "cosine"),
         "beta2": (0.99, "cosine"),
@@ -56,7 +56,7 @@ def test_r3gan_moves_rate_momentum_and_penalty_by_cosine() -> None:
         (16, "cuda:0", 1.0, 2e-3),
         (32, "cpu", 20.0, 2e-3),
         (32, "cuda:0", 0.5, 2e-4),
-        (64, "cpu", 2.0, 2e-4),
+        (64, "cpu", 50.0, 1e-3),
         (64, "cuda:0", 2.0, 2e-4),
         (256, "cpu", 150.0, 2e-4),
     ],
@@ -67,7 +67,7 @@ def test_the_penalty_and_the_rate_go_by_size_and_by_what_a_device_bears(
     facts = DatasetFacts(count=5000, shape=ImageShape(channels=3, height=side, width=side))
     spec = ask(facts, device)
     assert (spec.r1, spec.r2, spec.learning_rate) == (gamma, gamma, rate)
-    measured = (side, device) == (32, "cpu")
+    measured = device == "cpu" and side in (32, 64)
     assert (
         ("measured on a CPU" in spec.chosen["r1"]) == ("measured on a CPU" in spec.chosen["learning_rate"]) == measured
     )
