@@ -443,6 +443,29 @@ class SampleSpec(Request):
         return self
 
 
+class ScoreSpec(Request):
+    """Body of `POST /v1/scores`: `images` for a model of images, `points` in the data's own units for one of points.
+
+    `labels`, `condition` and `inputs` say what each is to be judged as, as in a `SampleSpec`; of a model of classes,
+    one without a label is judged as each class, and the one that it fits best is named.
+    """
+
+    model: Reference
+    images: Annotated[list[Picture], Field(min_length=1, fail_fast=True), Listed] | None = None
+    points: Annotated[list[Vector], Field(min_length=1, fail_fast=True), Listed] | None = None
+    labels: Annotated[list[Label], Field(min_length=1, fail_fast=True), Listed] | None = None
+    condition: Annotated[Vector | Annotated[list[Vector], Field(fail_fast=True)] | None, Listed] = None
+    inputs: Annotated[list[Picture], Field(min_length=1, fail_fast=True), Listed] | None = None
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        """Exactly one of images and points."""
+        if (self.images is None) == (self.points is None):
+            missing = self.images is None
+            raise wrong("images" if missing else "points", "give images or points, exactly one", missing=missing)
+        return self
+
+
 class Keyframe(Request):
     """A point to walk through: a seed or a latent, with a label, condition or input if the model takes one."""
 

@@ -13,7 +13,7 @@ from service import errors
 from service.house import opened
 from service.middleware import BodyLimit, Envelope, HeadAsGet, Limit
 from service.openapi import Application, known_query
-from service.routes import datasets, images, interpolations, jobs, models, neighbours, probes, samples
+from service.routes import datasets, images, interpolations, jobs, models, neighbours, probes, samples, scores
 
 TITLE = "Ganymede"
 DESCRIPTION = """Trains generative adversarial networks on your own data, and serves what they learned.
@@ -23,7 +23,9 @@ best by its metric), `faces@120000` (the checkpoint at that many images) or by a
 goes too.
 """
 
-ROUTERS = tuple(room.router for room in (datasets, jobs, models, neighbours, samples, interpolations, images, probes))
+ROUTERS = tuple(
+    room.router for room in (datasets, jobs, models, neighbours, samples, interpolations, images, scores, probes)
+)
 
 UPLOADS = ("POST", "/v1/datasets")
 """The one call whose body may be as large as an upload."""

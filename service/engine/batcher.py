@@ -82,7 +82,7 @@ class Batcher:
         self._closed = False
 
     def submit(self, loaded: Loaded, z: Floats, c: Floats | None) -> Future[Forwarded]:
-        """Puts rows in line: z (N ≥ 1, latent_dim), c (N, K). Cancelling the future takes them out again.
+        """Puts rows in line, z (N ≥ 1, …) and c (N, …) as the network takes them. Cancelling the future takes them out.
 
         Raises Unavailable when too many requests wait, or the engine is closed.
         """

@@ -15,7 +15,7 @@ from ledger.settings import Settings
 from ledger.storage import Storage
 from service.engine.batcher import Batcher, Forwarded
 from service.engine.cache import Cache
-from service.engine.runtime import Floats, Loaded, Runtime
+from service.engine.runtime import Floats, Loaded, Part, Runtime
 
 T = TypeVar("T")
 
@@ -72,8 +72,14 @@ class Engine:
         async with self._cache.using(checkpoint, ema) as loaded:
             yield loaded
 
+    @asynccontextmanager
+    async def discriminator(self, checkpoint: Checkpoint) -> AsyncIterator[Loaded]:
+        """A checkpoint's discriminator; all else as `generator`."""
+        async with self._cache.using(checkpoint, "discriminator") as loaded:
+            yield loaded
+
     async def sample(self, loaded: Loaded, z: Floats, c: Floats | None) -> Forwarded:
-        """Latents (N, latent_dim) and conditions (N, K) → images uint8 (N, H, W, C) or points float32 (N, D).
+        """What a network makes of latents (N, latent_dim), or images or points, and conditions (N, K): see `Values`.
 
         Cancelling it takes the rest of the request out of the line. Raises Unavailable when the line is too long.
         """
@@ -83,11 +89,11 @@ class Engine:
         """Runs something long (planning, encoding) in one of as many threads as there are cores."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
-    async def _load(self, checkpoint: Checkpoint, ema: float | None) -> Loaded:
+    async def _load(self, checkpoint: Checkpoint, part: Part) -> Loaded:
         await asyncio.wrap_future(self._started)
         path = self._storage.path(checkpoint.path)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256, ema)
+        return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256, part)
 
     def _run(self) -> None:
         """The forward thread: gets ready, then serves until closed."""
