@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ganymede.commands import datasets, draw, evaluate, jobs, models, neighbours, server, train
+from ganymede.commands import datasets, draw, evaluate, jobs, models, neighbours, score, server, train
 from ganymede.errors import GanymedeError
 from ganymede.terminal import answer, tell
 
@@ -42,6 +42,7 @@ app.add_typer(jobs.app, name="jobs")
 app.command()(draw.sample)
 app.command()(draw.interpolate)
 app.command()(neighbours.neighbours)
+app.command()(score.score)
 app.add_typer(models.app, name="models")
 
 
