@@ -11,6 +11,7 @@ from starlette.types import Scope
 from ledger.settings import Settings
 from service import errors
 from service.house import opened
+from service.meters import Meters
 from service.middleware import BodyLimit, Envelope, HeadAsGet, Limit
 from service.openapi import Application, known_query
 from service.routes import datasets, images, interpolations, jobs, models, neighbours, probes, samples, scores
@@ -33,11 +34,12 @@ UPLOADS = ("POST", "/v1/datasets")
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. Entering its lifespan opens the ledger, which must be of this program's version."""
+    meters = Meters()
     app = Application(
         title=TITLE,
         description=DESCRIPTION,
         version=program_version(),
-        lifespan=lambda app: lifespan(app, settings),
+        lifespan=lambda app: lifespan(app, settings, meters),
         dependencies=[Depends(known_query)],
         generate_unique_id_function=operation_id,
         redirect_slashes=False,
@@ -48,14 +50,14 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, meters=meters)
     return app
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI, settings: Settings, meters: Meters) -> AsyncIterator[None]:
     """The house stands while the application runs."""
-    async with opened(settings) as house:
+    async with opened(settings, meters) as house:
         app.state.house = house
         yield
 

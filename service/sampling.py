@@ -65,7 +65,9 @@ async def served(house: House, spec: Request, choose: Choose, model: Model, chec
         answer, timing = await computed(house, Answer(spec, model, checkpoint, loaded, inputs, None, returns))
         began = perf_counter()
         body, headers = await house.engine.work(rendered, offer, answer)
-    return Response(body, media_type=offer.media_type, headers=headers | timed(timing, perf_counter() - began))
+    encoding = perf_counter() - began
+    house.engine.meters.encode.observe(encoding)
+    return Response(body, media_type=offer.media_type, headers=headers | timed(timing, encoding))
 
 
 async def average(house: House, checkpoint: Checkpoint, ema: float | None) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ledger.records import Checkpoint
 from service.engine.runtime import Loaded, Part
+from service.meters import Meters
 
 Load = Callable[[Checkpoint, Part], Awaitable[Loaded]]
 Key = tuple[str, Part]
@@ -38,9 +39,10 @@ class Entry:
 class Cache:
     """Checkpoint and part → network, the most recently used last. `load` is called once for all who ask."""
 
-    def __init__(self, load: Load, max_bytes: int) -> None:
+    def __init__(self, load: Load, max_bytes: int, meters: Meters) -> None:
         self._load = load
         self._max_bytes = max_bytes
+        self._meters = meters
         self._entries: OrderedDict[Key, Entry] = OrderedDict()
 
     @property
@@ -48,10 +50,14 @@ class Cache:
         """The checkpoints that lie in memory."""
         return frozenset(id for (id, _), entry in self._entries.items() if entry.ready)
 
+    def __len__(self) -> int:
+        """How many networks lie in memory."""
+        return sum(entry.ready for entry in list(self._entries.values()))
+
     @property
     def bytes(self) -> int:
         """What all of them take."""
-        return sum(entry.bytes for entry in self._entries.values())
+        return sum(entry.bytes for entry in list(self._entries.values()))
 
     @asynccontextmanager
     async def using(self, checkpoint: Checkpoint, part: Part = None) -> AsyncIterator[Loaded]:
@@ -86,3 +92,4 @@ class Cache:
             if self.bytes <= self._max_bytes:
                 break
             del self._entries[key]
+            self._meters.evicted.inc()

@@ -16,6 +16,7 @@ from ledger.storage import Storage
 from service.engine.batcher import Batcher, Forwarded
 from service.engine.cache import Cache
 from service.engine.runtime import Floats, Loaded, Part, Runtime
+from service.meters import Meters
 
 T = TypeVar("T")
 
@@ -28,11 +29,15 @@ class Engine:
     `generator`, `sample` and `work` are called from the event loop and never hold it.
     """
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    def __init__(self, settings: Settings, storage: Storage, meters: Meters) -> None:
         self._storage = storage
+        self.meters = meters
         self._runtime = Runtime(settings.service_device, settings.service_threads)
-        self._batcher = Batcher(self._runtime.forward, settings.max_waiting_requests)
-        self._cache = Cache(self._load, settings.max_loaded_bytes)
+        self._batcher = Batcher(self._runtime.forward, settings.max_waiting_requests, meters)
+        self._cache = Cache(self._load, settings.max_loaded_bytes, meters)
+        meters.watch("waiting_requests", "Sampling requests in line.", lambda: self._batcher.waiting)
+        meters.watch("loaded_networks", "Generators and discriminators in memory.", lambda: len(self._cache))
+        meters.watch("loaded_bytes", "Bytes that these take.", lambda: self._cache.bytes)
         self._started: Future[None] = Future()
         self._started.set_running_or_notify_cancel()  # a waiter that gives up must not cancel it for the others
         self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
@@ -93,7 +98,8 @@ class Engine:
         await asyncio.wrap_future(self._started)
         path = self._storage.path(checkpoint.path)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256, part)
+        with self.meters.load.time():
+            return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256, part)
 
     def _run(self) -> None:
         """The forward thread: gets ready, then serves until closed."""
