@@ -335,6 +335,12 @@ class Models:
         address = f"/v1/models/{_part(model)}/checkpoints/{_part(checkpoint)}/download"
         return _save(self.http, "GET", address, Path(path))
 
+    def upload(self, path: str | Path, name: str, *, progress: Report | None = None) -> Model:
+        """Send a downloaded checkpoint, which becomes a model of that name. `progress` is told (bytes sent, in all)."""
+        with _open(Path(path), progress) as body:
+            files = {"file": (Path(path).name, body, "application/octet-stream")}
+            return _record(Model, self.http.send("POST", "/v1/models", data={"name": name}, files=files))
+
     def pin(self, model: str, checkpoint: str) -> Checkpoint:
         """Keep a checkpoint (its id, its count of images, or `best`) for good."""
         return self._pinned(model, checkpoint, pinned=True)

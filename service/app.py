@@ -28,8 +28,8 @@ ROUTERS = tuple(
     room.router for room in (datasets, jobs, models, neighbours, samples, interpolations, images, scores, probes)
 )
 
-UPLOADS = ("POST", "/v1/datasets")
-"""The one call whose body may be as large as an upload."""
+UPLOADS = (("POST", "/v1/datasets"), ("POST", "/v1/models"))
+"""The calls whose bodies may be as large as an upload."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -65,7 +65,7 @@ async def lifespan(app: FastAPI, settings: Settings, meters: Meters) -> AsyncIte
 def body_limit(settings: Settings, scope: Scope) -> Limit:
     """How large the body of a call may be."""
     content_type = dict(scope["headers"]).get(b"content-type", b"").lower()
-    if (scope["method"], scope["path"]) == UPLOADS and content_type.startswith(b"multipart/"):
+    if (scope["method"], scope["path"]) in UPLOADS and content_type.startswith(b"multipart/"):
         return Limit(settings.max_upload_bytes, "GANYMEDE_MAX_UPLOAD_BYTES")
     return Limit(settings.max_json_bytes, "GANYMEDE_MAX_JSON_BYTES")
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from os import sched_getaffinity
-from typing import Literal, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from gan.errors import Unavailable
 from ledger.records import Checkpoint
@@ -17,6 +18,9 @@ from service.engine.batcher import Batcher, Forwarded
 from service.engine.cache import Cache
 from service.engine.runtime import Floats, Loaded, Part, Runtime
 from service.meters import Meters
+
+if TYPE_CHECKING:
+    from gan.checkpoint import ModelHeader
 
 T = TypeVar("T")
 
@@ -93,6 +97,11 @@ class Engine:
     async def work(self, function: Callable[..., T], *arguments: object) -> T:
         """Runs something long (planning, encoding) in one of as many threads as there are cores."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+    async def inspect(self, path: Path) -> "ModelHeader":
+        """The header of a model file from elsewhere. Raises CheckpointCorrupt, which names what is wrong with it."""
+        await asyncio.wrap_future(self._started)
+        return await asyncio.get_running_loop().run_in_executor(self._loader, self._runtime.inspect, path)
 
     async def _load(self, checkpoint: Checkpoint, part: Part) -> Loaded:
         await asyncio.wrap_future(self._started)

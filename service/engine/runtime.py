@@ -95,6 +95,12 @@ class Runtime:
             ema=opened.ema,
         )
 
+    def inspect(self, path: Path) -> "ModelHeader":
+        """The header of a model file from elsewhere, once all in it is as it should be. Raises CheckpointCorrupt."""
+        from gan.foreign import inspected
+
+        return inspected(path)
+
     def forward(self, loaded: Loaded, z: Floats, c: Floats | None) -> Values:
         """One batch: latents (N, latent_dim) and conditions (N, K) → images or points. OutOfMemory, typed.
 

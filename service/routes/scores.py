@@ -12,14 +12,13 @@ from gan.errors import InvalidRequest, MalformedRequest, UnsupportedMedia
 from gan.spec import ScoreSpec
 from service.house import House, Inside
 from service.openapi import COMPONENTS, problems
-from service.parsing import JSON, media_type, read, validated
+from service.parsing import FORM, JSON, media_type, read, validated
 from service.sampling import check_most
 from service.schemas import Calibration, Scores
 from service.scoring import plan_scores, scored
 
 router = APIRouter(prefix="/v1/scores", tags=["samples"])
 
-FORM: Final = "multipart/form-data"
 MOST_FILES: Final = 1_000
 """Files and fields of a form; more go as JSON, or in several requests."""
 

@@ -1,11 +1,11 @@
-"""Scores from the client and the command."""
+"""Scores, and a model that comes back, from the client and the command."""
 
 import json
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from fake_server import Answer, Fake
+from fake_server import CREATED, Answer, Fake
 
 from ganymede import Client
 from ganymede.cli import run
@@ -59,3 +59,17 @@ def test_a_file_that_is_not_there_and_a_model_that_is_not_are_told(
     assert "cannot read" in capsys.readouterr().err
     assert fake.asked == []
     assert run(["score", "nobody", str(files[0])]) == NotFound.exit_code
+
+
+def test_a_downloaded_checkpoint_is_sent_as_a_model(
+    fake: Fake, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "m-10.safetensors"
+    file.write_bytes(b"tensors")
+    fake.on("POST /v1/models", Answer(201, {"id": "mdl_1", "name": "back", "created_at": CREATED}))
+    assert run(["models", "add", str(file), "--name", "back"]) == 0
+    assert "mdl_1" in capsys.readouterr().out
+    (sent,) = (body for call, body in fake.bodies if call == "POST /v1/models")
+    for part in (b'name="name"\r\n\r\nback', b'name="file"; filename="m-10.safetensors"', b"tensors"):
+        assert part in sent
+    assert run(["models", "add", str(tmp_path / "none"), "--name", "back"]) == 2
