@@ -146,10 +146,11 @@ def record(answer: Answer, rows: list[int]) -> dict[str, Any]:
 
     Inputs are named, not held: by `image_naming`.
     """
+    whole = answer.head | answer.spec.model_dump(include={"size", "columns"}, exclude_none=True)
     if isinstance(answer.spec, InterpolationSpec):
-        return answer.head | ({"frame": rows[0]} if len(rows) == 1 else {})
+        return whole | ({"frame": rows[0]} if len(rows) == 1 else {})
     names = [naming(answer, index) for index in rows]
-    made_from = answer.head | {"seeds": [name["seed"] for name in names], "labels": [name["label"] for name in names]}
+    made_from = whole | {"seeds": [name["seed"] for name in names], "labels": [name["label"] for name in names]}
     if "condition" in names[0] and len(rows) * len(names[0]["condition"]) <= RECORDED_NUMBERS:
         made_from["conditions"] = [name["condition"] for name in names]
     if "input" in names[0]:
