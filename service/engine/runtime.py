@@ -69,7 +69,8 @@ class Runtime:
         """Imports torch, sets its threads once for the process, finds the device. Unavailable if it is not there."""
         import torch
 
-        import gan.checkpoint  # noqa: F401  # so that the first request does not wait for its imports
+        import gan.checkpoint
+        import gan.networks.folding  # noqa: F401  # so that the first request does not wait for their imports
 
         torch.set_num_threads(self._threads or default_threads())
         torch.backends.cudnn.allow_tf32 = False  # ten bits of mantissa would let a batch's size show in its pixels
@@ -83,11 +84,12 @@ class Runtime:
     def open(self, path: Path, sha256: str, part: Part = None) -> Loaded:
         """Reads one network of a model file and puts it on the device. CheckpointCorrupt as `gan.checkpoint`."""
         from gan.checkpoint import load_discriminator, load_generator
+        from gan.networks.folding import for_serving
 
         opened = load_discriminator(path, sha256) if part == "discriminator" else load_generator(path, sha256, part)
         return Loaded(
             header=opened.header,
-            module=opened.module.to(self.device),
+            module=for_serving(opened.module).to(self.device),
             mean=array_of(opened.mean),
             std=array_of(opened.std),
             conditions=array_of(opened.conditions),
