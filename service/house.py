@@ -22,6 +22,7 @@ from ledger.storage import Storage
 from ledger.workers import Workers
 from service.engine.engine import Engine
 from service.meters import Meters
+from service.resolving import Resolving
 from service.watcher import Watcher
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class House:
     doorbell: Doorbell
     watcher: Watcher
     engine: Engine
+    resolve: Resolving
     polling: CapacityLimiter
     probing: CapacityLimiter
     scanning: CapacityLimiter
@@ -131,6 +133,7 @@ def closed_within(engine: Engine, seconds: float) -> None:
 def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Meters) -> House:
     """A house with all its parts, none of them started."""
     jobs = Jobs(ledger)
+    models = Models(ledger)
     polling = CapacityLimiter(POLL_THREADS)
     in_thread = partial(to_thread.run_sync, limiter=polling)
     return House(
@@ -138,12 +141,13 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         ledger=ledger,
         jobs=jobs,
         datasets=Datasets(ledger),
-        models=Models(ledger),
+        models=models,
         workers=Workers(ledger),
         storage=storage,
         doorbell=Doorbell(settings),
         watcher=Watcher(lambda: in_thread(jobs.newest_event), lambda seen: in_thread(jobs.events_after, None, seen)),
         engine=Engine(settings, storage, meters),
+        resolve=Resolving(lambda reference: in_thread(models.resolve, reference)),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),
         scanning=CapacityLimiter(SCAN_THREADS),

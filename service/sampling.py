@@ -17,10 +17,12 @@ from ledger.records import Checkpoint, Model
 from ledger.settings import Settings
 from service.averages import NONE, averages_of, selected
 from service.engine.batcher import Timing
+from service.engine.runtime import Loaded
 from service.house import House
 from service.negotiation import negotiate
 from service.planning import Inputs, count_of, plan_samples, plan_walk, settled
 from service.rendering import JSON_TYPE, Answer, Asked, Offer, Request, Subject, naming, offers
+from service.resolving import Found
 
 JSON_NUMBERS: Final = 4_000_000
 """Numbers of one JSON answer at most; an array holds more in less."""
@@ -30,24 +32,28 @@ HEADER_CHARACTERS: Final = 2_000
 COUNTING: Final = ("seeds", "latents", "count", "labels", "condition", "inputs")
 """The fields that say how many samples there are, as `count_of` reads them."""
 
+AT_ONCE: Final = 4
+"""Samples whose latents are drawn in the event loop: a few dozen microseconds each."""
+
 Choose = Callable[[NetworkSpec], Offer]
 """How a request is answered, once the model is known."""
 
 PLANNERS: Final[dict[type, Callable[..., Inputs]]] = {SampleSpec: plan_samples, InterpolationSpec: plan_walk}
 
 
-async def sampled(house: House, spec: Request, choose: Choose) -> Response:
+async def sampled(house: House, spec: Request, choose: Choose, found: Found | None = None) -> Response:
     """The answer to a request. A checkpoint that retention has just deleted is looked up once more.
 
-    Raises what the ledger, planning and the engine raise, LimitExceeded before anything is computed, NotAcceptable.
+    `found` is what the request's model means, where that was asked already. Raises what the ledger, planning and the
+    engine raise, LimitExceeded before anything is computed, NotAcceptable.
     """
     check_count(spec, house.settings)
     request = settled(spec) if isinstance(spec, SampleSpec) else spec
-    model, checkpoint = await house.read(house.models.resolve, request.model)
+    model, checkpoint = found or await house.resolve(request.model)
     try:
         return await served(house, request, choose, model, checkpoint)
     except CheckpointCorrupt:
-        model, newer = await house.read(house.models.resolve, request.model)
+        model, newer = await house.resolve(request.model)
         if newer.id == checkpoint.id:
             raise
         return await served(house, request, choose, model, newer)
@@ -61,13 +67,21 @@ async def served(house: House, spec: Request, choose: Choose, model: Model, chec
     check_size(spec, network, offer, returns, house.settings)
     ema = await average(house, checkpoint, spec.ema)
     async with house.engine.generator(checkpoint, ema) as loaded:
-        inputs = await house.engine.work(PLANNERS[type(spec)], spec, loaded)
+        inputs = await planned(house, spec, loaded)
         answer, timing = await computed(house, Answer(spec, model, checkpoint, loaded, inputs, None, returns))
         began = perf_counter()
         body, headers = await house.engine.work(rendered, offer, answer)
     encoding = perf_counter() - began
     house.engine.meters.encode.observe(encoding)
     return Response(body, media_type=offer.media_type, headers=headers | timed(timing, encoding))
+
+
+async def planned(house: House, spec: Request, loaded: Loaded) -> Inputs:
+    """The rows of a request: at once where that is less work than asking a thread for it."""
+    plan = PLANNERS[type(spec)]
+    if isinstance(spec, SampleSpec) and count_of(spec) <= AT_ONCE and not spec.inputs:
+        return plan(spec, loaded)
+    return await house.engine.work(plan, spec, loaded)
 
 
 async def average(house: House, checkpoint: Checkpoint, ema: float | None) -> float | None:

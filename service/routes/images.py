@@ -18,6 +18,7 @@ from service.headers import HeadOnly, IfNoneMatch, Plain, matches
 from service.house import House, Inside
 from service.openapi import problems
 from service.rendering import LATENT, Offer, offers
+from service.resolving import Found
 from service.sampling import sampled
 from service.sampling_docs import IMAGE_ANSWERS
 
@@ -72,7 +73,8 @@ async def get_image(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The image that a seed makes. `immutable` where the model is named by a checkpoint's id; 304 costs no forward."""
-    _, checkpoint = await house.read(house.models.resolve, model)
+    found = await house.resolve(model)
+    checkpoint = found[1]
     vector = numbers(condition)
     headers = caching(model, checkpoint, f"{seed}.{extension}?{label}&{truncation}&{size}&{ema}&{vector}")
     if matches(if_none_match, headers["ETag"].removeprefix("W/")):
@@ -81,7 +83,7 @@ async def get_image(
     spec = SampleSpec(
         model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, size=size, ema=ema, condition=vector
     )
-    response = await drawn(house, spec, extension, head)
+    response = await drawn(house, spec, extension, head, found)
     response.headers.update(headers)
     for name in ("Vary", *["Content-Length"] * head):  # the address alone decides; what is not drawn has no length
         del response.headers[name]
@@ -108,7 +110,7 @@ def caching(model: str, checkpoint: Checkpoint, query: str) -> dict[str, str]:
     return {"ETag": f'W/"{digest}"', "Cache-Control": FOR_EVER if fixed else ASK_AGAIN}
 
 
-async def drawn(house: House, spec: SampleSpec, extension: Extension, head: bool) -> Response:
+async def drawn(house: House, spec: SampleSpec, extension: Extension, head: bool, found: Found) -> Response:
     """The picture, in the format that its address ends in; where only its headers count, they are all that is made."""
 
     def choose(kind: Literal["images", "points"]) -> Offer:
@@ -116,7 +118,7 @@ async def drawn(house: House, spec: SampleSpec, extension: Extension, head: bool
         return replace(offer, default=LATENT, render=lambda _: b"") if head else offer
 
     with query_named():
-        return await sampled(house, spec, lambda network: choose(network.shape.kind))
+        return await sampled(house, spec, lambda network: choose(network.shape.kind), found)
 
 
 @contextmanager
