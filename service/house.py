@@ -21,6 +21,7 @@ from ledger.settings import Settings
 from ledger.storage import Storage
 from ledger.workers import Workers
 from service.engine.engine import Engine
+from service.kept import Kept
 from service.meters import Meters
 from service.resolving import Resolving
 from service.watcher import Watcher
@@ -56,6 +57,7 @@ class House:
     watcher: Watcher
     engine: Engine
     resolve: Resolving
+    kept: Kept
     polling: CapacityLimiter
     probing: CapacityLimiter
     scanning: CapacityLimiter
@@ -147,6 +149,7 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         doorbell=Doorbell(settings),
         watcher=Watcher(lambda: in_thread(jobs.newest_event), lambda seen: in_thread(jobs.events_after, None, seen)),
         engine=Engine(settings, storage, meters),
+        kept=Kept(settings.max_kept_bytes, meters),
         resolve=Resolving(lambda reference: in_thread(models.resolve, reference)),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),

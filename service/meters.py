@@ -43,6 +43,9 @@ class Meters:
             "ganymede_evicted_networks", "Networks that left memory to make room.", registry=registry
         )
 
+        self.kept_hits = Counter("ganymede_kept_hits", "Pictures that were sent again.", registry=registry)
+        self.kept_misses = Counter("ganymede_kept_misses", "Pictures that had to be drawn.", registry=registry)
+
     def _seconds(self, name: str, words: str) -> Histogram:
         return Histogram(f"ganymede_{name}_seconds", words, buckets=SECONDS, registry=self.registry)
 
