@@ -30,6 +30,10 @@ class Timing:
     batch: float = 0.0
     forward: float = 0.0
 
+    def __add__(self, other: "Timing") -> "Timing":
+        """Both, one after the other."""
+        return Timing(self.queue + other.queue, self.batch + other.batch, self.forward + other.forward)
+
 
 class Forwarded(NamedTuple):
     """A request's rows in its own order, and where the time went."""
