@@ -19,7 +19,8 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 KEYWORD: Final = b"ganymede"
 LONGEST_TEXT: Final = 64 * 2**20
 """Bytes of a compressed text that are unpacked at most."""
-ONE_FOR_ALL: Final = ("truncation", "ema", "size", "columns")
+LAID_OUT: Final = ("ema", "size", "columns")
+MOVED: Final = ("truncation", "edits")
 WALK: Final = ("keyframes", "frames", "method", "easing", "loop", "fps", "truncation", "ema", "size")
 SHOWN: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT"})
 """The chunks that say what is seen; texts and times are others."""
@@ -107,7 +108,7 @@ def request_of(record: dict[str, Any], *, moving: bool, inputs: Sequence[Path]) 
     given = [b64encode(file.read_bytes()).decode() for file in inputs]
     if "keyframes" in record:
         return walk_of(record, given, moving=moving)
-    body = {"model": needed(record, "checkpoint")} | picked(record, ONE_FOR_ALL) | source_of(record)
+    body = {"model": needed(record, "checkpoint")} | picked(record, LAID_OUT) | source_of(record)
     if any(label is not None for label in record.get("labels", [])):
         body["labels"] = record["labels"]
     if "conditions" in record:
@@ -118,10 +119,10 @@ def request_of(record: dict[str, Any], *, moving: bool, inputs: Sequence[Path]) 
 
 
 def source_of(record: dict[str, Any]) -> dict[str, Any]:
-    """The seeds or latents of samples."""
+    """The seeds of samples and what was done to their latents; or latents, to which it was done already."""
     seeds = needed(record, "seeds")
     if all(isinstance(seed, int) for seed in seeds):
-        return {"seeds": seeds}
+        return {"seeds": seeds} | picked(record, MOVED)
     return {"latents": record.get("latents") or missing("latents", "it was made of too many for its text")}
 
 

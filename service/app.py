@@ -14,7 +14,18 @@ from service.house import opened
 from service.meters import Meters
 from service.middleware import BodyLimit, Envelope, HeadAsGet, Limit
 from service.openapi import Application, known_query
-from service.routes import datasets, images, interpolations, jobs, models, neighbours, probes, samples, scores
+from service.routes import (
+    datasets,
+    directions,
+    images,
+    interpolations,
+    jobs,
+    models,
+    neighbours,
+    probes,
+    samples,
+    scores,
+)
 
 TITLE = "Ganymede"
 DESCRIPTION = """Trains generative adversarial networks on your own data, and serves what they learned.
@@ -24,9 +35,8 @@ best by its metric), `faces@120000` (the checkpoint at that many images) or by a
 goes too.
 """
 
-ROUTERS = tuple(
-    room.router for room in (datasets, jobs, models, neighbours, samples, interpolations, images, scores, probes)
-)
+ROOMS = (datasets, jobs, models, neighbours, directions, samples, interpolations, images, scores, probes)
+ROUTERS = tuple(room.router for room in ROOMS)
 
 UPLOADS = (("POST", "/v1/datasets"), ("POST", "/v1/models"))
 """The calls whose bodies may be as large as an upload."""

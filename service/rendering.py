@@ -146,7 +146,7 @@ def record(answer: Answer, rows: list[int]) -> dict[str, Any]:
 
     Inputs are named, not held: by `image_naming`.
     """
-    whole = answer.head | answer.spec.model_dump(include={"size", "columns"}, exclude_none=True)
+    whole = answer.head | answer.spec.model_dump(include={"size", "columns", "edits"}, exclude_none=True)
     if isinstance(answer.spec, InterpolationSpec):
         return whole | ({"frame": rows[0]} if len(rows) == 1 else {})
     names = [naming(answer, index) for index in rows]

@@ -78,7 +78,7 @@ async def served(house: House, spec: Request, choose: Choose, model: Model, chec
     check_size(spec, network, offer, returns, house.settings)
     ema = await average(house, checkpoint, spec.ema)
     async with house.engine.generator(checkpoint, ema) as loaded:
-        inputs = await planned(house, spec, loaded)
+        inputs = await edited(house, spec, checkpoint, loaded, await planned(house, spec, loaded))
         answer = Answer(spec, model, checkpoint, loaded, inputs, None, returns)
         if offer.render is None:
             return await archived(house, answer, offer)
@@ -96,6 +96,21 @@ async def planned(house: House, spec: Request, loaded: Loaded) -> Inputs:
     if isinstance(spec, SampleSpec) and count_of(spec) <= AT_ONCE and not spec.inputs:
         return plan(spec, loaded)
     return await house.engine.work(plan, spec, loaded)
+
+
+async def edited(house: House, spec: Request, checkpoint: Checkpoint, loaded: Loaded, inputs: Inputs) -> Inputs:
+    """The inputs, moved along the directions that the request names. Raises InvalidRequest where there is none such."""
+    if not isinstance(spec, SampleSpec) or spec.edits is None:
+        return inputs
+    z = inputs.z.astype(np.float64)
+    for i, edit in enumerate(spec.edits):
+        there = (await house.engine.directions(checkpoint, loaded, edit.method)).vectors
+        if edit.direction >= len(there):
+            raise InvalidRequest(
+                f"edits.{i}: this model has {len(there)} directions, numbered from 0", param=f"edits.{i}.direction"
+            )
+        z = z + edit.amount * there[edit.direction]
+    return replace(inputs, z=z.astype(np.float32))
 
 
 async def average(house: House, checkpoint: Checkpoint, ema: float | None) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from gan.metrics import MetricName
-from gan.spec import NetworkSpec
+from gan.spec import DirectionMethod, NetworkSpec
 from ledger import records
 from ledger.best import followed, ranked
 from service.averages import Averages
@@ -603,6 +603,34 @@ class Scores(Answer):
     checkpoint: str
     calibration: Calibration | None
     data: list[Score]
+
+
+class Direction(Answer):
+    """A direction of the latent space: a unit vector, and its share of all that varies."""
+
+    index: int
+    strength: float
+    vector: list[float]
+
+
+class DirectionList(Answer):
+    """Along which a model's pictures change most, the strongest first."""
+
+    model_config = example(
+        object="directions",
+        model="digits",
+        checkpoint="ckpt_0123456789abcdef01234567",
+        ema=10000,
+        method="pca",
+        data=[{"index": 0, "strength": 0.11, "vector": [0.6, -0.8]}],
+    )
+
+    object: Literal["directions"] = "directions"
+    model: str
+    checkpoint: str
+    ema: float | None = Field(description="Half-life of the average that draws; 0: the raw generator; null: not known.")
+    method: DirectionMethod
+    data: list[Direction]
 
 
 class Alive(Answer):

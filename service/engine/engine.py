@@ -21,8 +21,12 @@ from service.meters import Meters
 
 if TYPE_CHECKING:
     from gan.checkpoint import ModelHeader
+    from gan.directions import Directions, Method
 
 T = TypeVar("T")
+
+DIRECTIONS_KEPT = 64
+"""Sets of directions that are remembered: up to 8 MB each, of the largest latents."""
 
 logger = logging.getLogger("service.engine")
 
@@ -42,6 +46,7 @@ class Engine:
         meters.watch("waiting_requests", "Sampling requests in line.", lambda: self._batcher.waiting)
         meters.watch("loaded_networks", "Generators and discriminators in memory.", lambda: len(self._cache))
         meters.watch("loaded_bytes", "Bytes that these take.", lambda: self._cache.bytes)
+        self._directions: dict[tuple[str, float | None, str], Directions] = {}
         self._started: Future[None] = Future()
         self._started.set_running_or_notify_cancel()  # a waiter that gives up must not cancel it for the others
         self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
@@ -93,6 +98,17 @@ class Engine:
         Cancelling it takes the rest of the request out of the line. Raises Unavailable when the line is too long.
         """
         return await asyncio.wrap_future(self._batcher.submit(loaded, z, c))
+
+    async def directions(self, checkpoint: Checkpoint, loaded: Loaded, method: "Method") -> "Directions":
+        """Along which a checkpoint's pictures change most, of one of its averages; found once, and then known."""
+        key = (checkpoint.id, loaded.ema, method)
+        known = self._directions.get(key)
+        if known is None:
+            known = await self.work(self._runtime.directions, loaded, method)
+            self._directions[key] = known
+            while len(self._directions) > DIRECTIONS_KEPT:
+                del self._directions[next(iter(self._directions))]
+        return known
 
     async def work(self, function: Callable[..., T], *arguments: object) -> T:
         """Runs something long (planning, encoding) in one of as many threads as there are cores."""

@@ -5,6 +5,7 @@ Nothing of torch is imported with this module: the service answers while torch l
 
 import os
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from gan.checkpoint import LoadedNetwork, ModelHeader
+    from gan.directions import Directions, Method
 
 Floats = npt.NDArray[np.float32]
 Values = npt.NDArray[Any]
@@ -102,6 +104,14 @@ class Runtime:
         from gan.foreign import inspected
 
         return inspected(path)
+
+    def directions(self, loaded: Loaded, method: "Method") -> "Directions":
+        """Along which a loaded generator's pictures change most."""
+        from gan.directions import found
+
+        network = loaded.header.network
+        on_host = loaded.module if self.device == "cpu" else deepcopy(loaded.module).cpu()
+        return found(on_host, network.latent_dim, network.latent_distribution, method)
 
     def forward(self, loaded: Loaded, z: Floats, c: Floats | None) -> Values:
         """One batch: latents (N, latent_dim) and conditions (N, K) → images or points. OutOfMemory, typed.
