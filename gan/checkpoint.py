@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -34,9 +34,25 @@ MOST_KEPT_BYTES = 4 * 2**20
 """Inputs of pairs that a model part carries at most, to draw from when a request names none, and their bytes."""
 
 
+class LogitCalibration(Words):
+    """Logit → log-odds of real against generated where half are real: linear between the points given.
+
+    Below the first of `logits`, ascending, log-odds fall by 1 for each `unit`: what the discriminator likes less than
+    all that it was calibrated by is nothing real. Above the last they stay. Counted of `rows` of the data and as many
+    samples of the default average; `held_out`: of rows that were not trained on.
+    """
+
+    logits: Annotated[tuple[float, ...], Field(min_length=1)]
+    log_odds: Annotated[tuple[float, ...], Field(min_length=1)]
+    unit: Annotated[float, Field(gt=0)]
+    rows: int
+    held_out: bool
+
+
 class ModelHeader(Words):
     """What a model file says of itself. `class_counts` are training rows a class, in the order of `classes`.
 
+    `calibration` turns the discriminator's logits into probabilities; None in a file that was written without.
     `ema_halflife` is that of `generator.*` in images (0: no average; None: a file that does not say), `ema_halflives`
     are all that the file has.
     """
@@ -54,6 +70,7 @@ class ModelHeader(Words):
     loss: str = "relativistic"
     ema_halflife: float | None = None
     ema_halflives: tuple[float, ...] = ()
+    calibration: LogitCalibration | None = None
 
 
 @dataclass(frozen=True)
@@ -65,8 +82,8 @@ class Written:
 
 
 @dataclass(frozen=True)
-class LoadedGenerator:
-    """A generator in eval mode with what sampling needs beside it.
+class LoadedNetwork:
+    """A generator (or a discriminator) in eval mode with what serving needs beside it.
 
     `mean`, `std` (D,) turn standardised points into the data's units; `conditions` (M, K) are training conditions, of
     pairs (M, C, H, W) in [-1, 1]. `ema` is the half-life of this average; None where the file does not say.
@@ -174,7 +191,7 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")}
 
 
-def load_generator(path: Path, sha256: str | None = None, ema: float | None = None) -> LoadedGenerator:
+def load_generator(path: Path, sha256: str | None = None, ema: float | None = None) -> LoadedNetwork:
     """The averaged generator of a model part, on the CPU, in eval mode, without gradients.
 
     `ema` is the half-life of another average than the default, 0 the raw generator: one that the header names, or
@@ -189,7 +206,7 @@ def load_generator(path: Path, sha256: str | None = None, ema: float | None = No
     points = part(tensors, "points")
     conditions = from_levels(tensors["inputs"]) if "inputs" in tensors else tensors.get("conditions")
     which = header.ema_halflife if ema is None else ema
-    return LoadedGenerator(header, module, points.get("mean"), points.get("std"), conditions, which)
+    return LoadedNetwork(header, module, points.get("mean"), points.get("std"), conditions, which)
 
 
 def to_levels(inputs: Tensor) -> Tensor:
@@ -202,10 +219,12 @@ def from_levels(levels: Tensor) -> Tensor:
     return levels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def load_discriminator(path: Path, sha256: str | None = None) -> nn.Module:
-    """The discriminator of a model part, on the CPU, in eval mode, without gradients."""
-    header, tensors = read_model(path, sha256, lambda _: ("discriminator.",))
-    return _filled(build_discriminator(header.network), part(tensors, "discriminator"), path)
+def load_discriminator(path: Path, sha256: str | None = None) -> LoadedNetwork:
+    """The discriminator of a model part, on the CPU, in eval mode, without gradients. CheckpointCorrupt as above."""
+    header, tensors = read_model(path, sha256, lambda _: ("discriminator.", "points.", "conditions"))
+    module = _filled(build_discriminator(header.network), part(tensors, "discriminator"), path)
+    points = part(tensors, "points")
+    return LoadedNetwork(header, module, points.get("mean"), points.get("std"), tensors.get("conditions"))
 
 
 def _filled(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> nn.Module:

@@ -406,13 +406,24 @@ class EvaluationSpec(Words):
 Returns = Literal["image", "latent"]
 
 
+DirectionMethod = Literal["pca", "factorisation"]
+
+
+class Edit(Request):
+    """A step along one of a model's directions, by its number; `amount` is in standard deviations of the prior."""
+
+    direction: Annotated[int, Field(ge=0, le=1023)]
+    amount: Annotated[float, Field(ge=-100, le=100)]
+    method: DirectionMethod = "pca"
+
+
 class SampleSpec(Request):
     """Body of `POST /v1/samples`. One of `seeds`, `seed` (+ `count`) or `latents` says which samples.
 
     `truncation` is ψ in [0, 1]; `ema` is one of the checkpoint's averages, by its half-life. `labels` has one entry a
     sample, or one for all; `condition` is a vector for all samples or one a sample; `inputs`, for models of pairs, has
     one entry a sample, or one for all. A label left out is drawn from the seed by the training data's frequencies, an
-    input from those that the checkpoint carries.
+    input from those that the checkpoint carries. `edits` move every latent, after truncation.
     """
 
     model: Reference
@@ -424,6 +435,7 @@ class SampleSpec(Request):
     condition: Annotated[Vector | Annotated[list[Vector], Field(fail_fast=True)] | None, Listed] = None
     inputs: Annotated[list[Picture], Field(min_length=1, fail_fast=True), Listed] | None = None
     truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
+    edits: Annotated[list[Edit], Field(min_length=1, max_length=64)] | None = None
     ema: Ema | None = None
     layout: Literal["grid", "separate"] | None = None
     columns: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -440,6 +452,29 @@ class SampleSpec(Request):
             raise wrong("count", "count goes with seed; seeds and latents count themselves")
         if (self.seed or 0) + (self.count or 1) - 1 > MAX_SEED:
             raise wrong("count", "seed + count goes beyond 2^63 - 1")
+        return self
+
+
+class ScoreSpec(Request):
+    """Body of `POST /v1/scores`: `images` for a model of images, `points` in the data's own units for one of points.
+
+    `labels`, `condition` and `inputs` say what each is to be judged as, as in a `SampleSpec`; of a model of classes,
+    one without a label is judged as each class, and the one that it fits best is named.
+    """
+
+    model: Reference
+    images: Annotated[list[Picture], Field(min_length=1, fail_fast=True), Listed] | None = None
+    points: Annotated[list[Vector], Field(min_length=1, fail_fast=True), Listed] | None = None
+    labels: Annotated[list[Label], Field(min_length=1, fail_fast=True), Listed] | None = None
+    condition: Annotated[Vector | Annotated[list[Vector], Field(fail_fast=True)] | None, Listed] = None
+    inputs: Annotated[list[Picture], Field(min_length=1, fail_fast=True), Listed] | None = None
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        """Exactly one of images and points."""
+        if (self.images is None) == (self.points is None):
+            missing = self.images is None
+            raise wrong("images" if missing else "points", "give images or points, exactly one", missing=missing)
         return self
 
 

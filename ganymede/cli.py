@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ganymede.commands import datasets, draw, evaluate, jobs, models, neighbours, server, train
+from ganymede.commands import datasets, draw, evaluate, jobs, models, neighbours, reproduce, score, server, train
 from ganymede.errors import GanymedeError
 from ganymede.terminal import answer, tell
 
@@ -42,6 +42,8 @@ app.add_typer(jobs.app, name="jobs")
 app.command()(draw.sample)
 app.command()(draw.interpolate)
 app.command()(neighbours.neighbours)
+app.command()(score.score)
+app.command()(reproduce.reproduce)
 app.add_typer(models.app, name="models")
 
 

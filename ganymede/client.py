@@ -9,12 +9,13 @@
         client.samples.save({"model": "digits", "seed": 0, "count": 16}, "grid.png")
 
 A request is a mapping, or the same thing as a checked object of `gan.spec` (`TrainRequest`, `EvaluateRequest`,
-`SampleSpec`, `InterpolationSpec`). Every method raises the errors of `ganymede.errors`: `ProblemError` for what the
-server refuses, `ServerUnreachable` where none answers.
+`SampleSpec`, `InterpolationSpec`, `ScoreSpec`). Every method raises the errors of `ganymede.errors`: `ProblemError` for
+what the server refuses, `ServerUnreachable` where none answers.
 """
 
 import os
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -27,9 +28,9 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from gan.spec import DatasetRequest, EvaluateRequest, InterpolationSpec, SampleSpec, TrainRequest, Words
+from gan.spec import DatasetRequest, EvaluateRequest, InterpolationSpec, SampleSpec, ScoreSpec, TrainRequest, Words
 from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
-from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Page, Record
+from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Page, Record, Scores
 from ganymede.settings import ClientSettings
 from ganymede.transport import Away, Transport
 from ganymede.upload import Report, Watched, dataset_name, uploadable
@@ -130,6 +131,17 @@ class Client(AbstractContextManager["Client"]):
         asked = request if isinstance(request, EvaluateRequest) else {"type": "evaluate", **request}
         job = self.jobs.wait(self.jobs.create(asked).id, timeout=timeout, progress=progress)
         return job.result or {}
+
+    def scores(self, request: ScoreSpec | Mapping[str, Any]) -> Scores:
+        """What a model's discriminator thinks of images or points: `{"model": "digits", "images": […]}`.
+
+        Images are PNG, JPEG or WebP files: their paths, their bytes, or their base64; `labels` say as what they are
+        judged. Raises what `samples.create` raises, OSError for a path.
+        """
+        body = _body(request)
+        if isinstance(body.get("images"), list):
+            body["images"] = [_picture(image) for image in body["images"]]
+        return _record(Scores, self.http.send("POST", "/v1/scores", json=body))
 
     def close(self) -> None:
         """Close the connections."""
@@ -323,6 +335,12 @@ class Models:
         address = f"/v1/models/{_part(model)}/checkpoints/{_part(checkpoint)}/download"
         return _save(self.http, "GET", address, Path(path))
 
+    def upload(self, path: str | Path, name: str, *, progress: Report | None = None) -> Model:
+        """Send a downloaded checkpoint, which becomes a model of that name. `progress` is told (bytes sent, in all)."""
+        with _open(Path(path), progress) as body:
+            files = {"file": (Path(path).name, body, "application/octet-stream")}
+            return _record(Model, self.http.send("POST", "/v1/models", data={"name": name}, files=files))
+
     def pin(self, model: str, checkpoint: str) -> Checkpoint:
         """Keep a checkpoint (its id, its count of images, or `best`) for good."""
         return self._pinned(model, checkpoint, pinned=True)
@@ -426,6 +444,13 @@ def _body(request: Words | Mapping[str, Any]) -> JsonObject:
         if not isfinite(value):
             raise UsageError(f"{field} must be a finite number, not {value}")
     return dict(request)
+
+
+def _picture(image: str | Path | bytes) -> str:
+    """A file's path or its bytes as base64; a word is base64 already."""
+    if isinstance(image, str):
+        return image
+    return b64encode(image if isinstance(image, bytes) else image.read_bytes()).decode()
 
 
 def _numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:

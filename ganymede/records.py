@@ -160,6 +160,25 @@ class Neighbours(Record):
     data: list[Neighbour]
 
 
+class Score(Record):
+    """What a discriminator thinks of an image or point: its logit, and the probability that it is real."""
+
+    index: int
+    logit: float
+    probability: float | None = None
+    label: str | None = None
+
+
+class Scores(Record):
+    """Scores, in the order of what was sent."""
+
+    object: str = "scores"
+    model: str
+    checkpoint: str
+    calibration: dict[str, Any] | None = None
+    data: list[Score]
+
+
 class Model(Record):
     """A model: what was or is being trained, and its checkpoints, newest first; `best` is the id of one of them."""
 

@@ -6,6 +6,7 @@ Text from the server is shown as plain text: no markup of it is obeyed and no co
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Record
+from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Record, Scores
 from ganymede.terminal import tell
 from ganymede.upload import Report
 
@@ -253,6 +254,12 @@ def checkpoints(model: Model) -> None:
 def neighbours(found: Neighbours) -> None:
     """Print the data nearest to a sample: their numbers, how far they are, and their classes."""
     _print(("row", "distance", "label"), [(one.index, one.distance, one.label) for one in found.data])
+
+
+def scores(files: Iterable[Path], found: Scores) -> None:
+    """Print what a discriminator thinks of files."""
+    rows = [(file.name, one.probability, one.logit, one.label) for file, one in zip(files, found.data, strict=True)]
+    _print(("file", "real", "logit", "label"), rows)
 
 
 CHIEF: Final = ("images", "loss_discriminator", "loss_generator", "value", "js_estimate", "wasserstein_estimate")

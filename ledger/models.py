@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gan.errors import Conflict, NotFound
 from ledger.best import followed, ranked
-from ledger.database import Ledger
+from ledger.database import Ledger, mint
 from ledger.jobs import live_job
 from ledger.mapping import checkpoint_record, model_record
 from ledger.queries import by_reference, page
-from ledger.records import Checkpoint, Model, Page, StateFile
+from ledger.records import Checkpoint, Model, Page, StateFile, StoredModel
 from ledger.tables import CheckpointRow, JobRow, ModelRow
 
 
@@ -31,6 +32,26 @@ class Models:
         """Whether the name is taken."""
         with self._ledger.reading() as session:
             return session.scalars(select(ModelRow.number).where(ModelRow.name == name)).first() is not None
+
+    def new_ids(self) -> tuple[str, str]:
+        """Ids for a model and its checkpoint, whose file is then written under them."""
+        return mint("mdl"), mint("ckpt")
+
+    def add(self, stored: StoredModel) -> Model:
+        """A model that was trained elsewhere, with its only checkpoint. Raises Conflict where the name is taken."""
+        said = {name: getattr(stored, name) for name in ("id", "name", "recipe", "network", "classes")}
+        file = {name: getattr(stored, name) for name in ("images", "path", "bytes", "sha256")}
+        with self._ledger.writing() as session:
+            model = ModelRow(**said)
+            session.add(model)
+            try:
+                session.flush()
+            except IntegrityError as error:
+                taken = f"a model named {stored.name} exists already: choose another name"
+                raise Conflict(taken, param="name") from error
+            session.add(CheckpointRow(id=stored.checkpoint, model_id=stored.id, **file))
+            session.flush()
+            return model_record(model)
 
     def delete(self, reference: str) -> list[str]:
         """Delete a model with its checkpoints; returns the paths to remove from storage.

@@ -207,6 +207,22 @@ class StateFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A model that was trained elsewhere, as its only file says; `path` is below the storage root."""
+
+    id: str
+    name: str
+    recipe: str
+    network: dict[str, Any]
+    classes: list[str]
+    checkpoint: str
+    images: int
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model: what is trained under a name. `network` is a NetworkSpec as JSON; `dataset` is a name.
 

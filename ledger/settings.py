@@ -98,6 +98,10 @@ class Settings(BaseSettings):
         2 * 2**30, description="Most bytes of generators kept in memory; the least recently used leave first."
     )
 
+    max_kept_bytes: Annotated[int, Field(ge=0)] = Field(
+        64 * 2**20, description="Most bytes of encoded pictures kept to be sent again; 0 keeps none."
+    )
+
     @model_validator(mode="before")
     @classmethod
     def below_data(cls, given: dict[str, object]) -> dict[str, object]:

@@ -11,9 +11,21 @@ from starlette.types import Scope
 from ledger.settings import Settings
 from service import errors
 from service.house import opened
+from service.meters import Meters
 from service.middleware import BodyLimit, Envelope, HeadAsGet, Limit
 from service.openapi import Application, known_query
-from service.routes import datasets, images, interpolations, jobs, models, neighbours, probes, samples
+from service.routes import (
+    datasets,
+    directions,
+    images,
+    interpolations,
+    jobs,
+    models,
+    neighbours,
+    probes,
+    samples,
+    scores,
+)
 
 TITLE = "Ganymede"
 DESCRIPTION = """Trains generative adversarial networks on your own data, and serves what they learned.
@@ -23,19 +35,21 @@ best by its metric), `faces@120000` (the checkpoint at that many images) or by a
 goes too.
 """
 
-ROUTERS = tuple(room.router for room in (datasets, jobs, models, neighbours, samples, interpolations, images, probes))
+ROOMS = (datasets, jobs, models, neighbours, directions, samples, interpolations, images, scores, probes)
+ROUTERS = tuple(room.router for room in ROOMS)
 
-UPLOADS = ("POST", "/v1/datasets")
-"""The one call whose body may be as large as an upload."""
+UPLOADS = (("POST", "/v1/datasets"), ("POST", "/v1/models"))
+"""The calls whose bodies may be as large as an upload."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. Entering its lifespan opens the ledger, which must be of this program's version."""
+    meters = Meters()
     app = Application(
         title=TITLE,
         description=DESCRIPTION,
         version=program_version(),
-        lifespan=lambda app: lifespan(app, settings),
+        lifespan=lambda app: lifespan(app, settings, meters),
         dependencies=[Depends(known_query)],
         generate_unique_id_function=operation_id,
         redirect_slashes=False,
@@ -46,14 +60,14 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, meters=meters)
     return app
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI, settings: Settings, meters: Meters) -> AsyncIterator[None]:
     """The house stands while the application runs."""
-    async with opened(settings) as house:
+    async with opened(settings, meters) as house:
         app.state.house = house
         yield
 
@@ -61,7 +75,7 @@ async def lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
 def body_limit(settings: Settings, scope: Scope) -> Limit:
     """How large the body of a call may be."""
     content_type = dict(scope["headers"]).get(b"content-type", b"").lower()
-    if (scope["method"], scope["path"]) == UPLOADS and content_type.startswith(b"multipart/"):
+    if (scope["method"], scope["path"]) in UPLOADS and content_type.startswith(b"multipart/"):
         return Limit(settings.max_upload_bytes, "GANYMEDE_MAX_UPLOAD_BYTES")
     return Limit(settings.max_json_bytes, "GANYMEDE_MAX_JSON_BYTES")
 

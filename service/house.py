@@ -21,6 +21,9 @@ from ledger.settings import Settings
 from ledger.storage import Storage
 from ledger.workers import Workers
 from service.engine.engine import Engine
+from service.kept import Kept
+from service.meters import Meters
+from service.resolving import Resolving
 from service.watcher import Watcher
 
 T = TypeVar("T")
@@ -53,6 +56,8 @@ class House:
     doorbell: Doorbell
     watcher: Watcher
     engine: Engine
+    resolve: Resolving
+    kept: Kept
     polling: CapacityLimiter
     probing: CapacityLimiter
     scanning: CapacityLimiter
@@ -104,12 +109,12 @@ Loaded = Annotated[frozenset[str], Depends(loaded_now)]
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[House]:
+async def opened(settings: Settings, meters: Meters) -> AsyncIterator[House]:
     """A house from start to end. Raises LedgerMismatch or Unavailable where the ledger cannot be used."""
     ledger, storage = Ledger(settings.database_url), Storage(settings.storage)
     await to_thread.run_sync(ledger.check_version)
     await to_thread.run_sync(storage.prepare)
-    house = furnished(settings, ledger, storage)
+    house = furnished(settings, ledger, storage, meters)
     to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
     house.engine.start()
     try:
@@ -127,9 +132,10 @@ def closed_within(engine: Engine, seconds: float) -> None:
     closing.join(seconds)
 
 
-def furnished(settings: Settings, ledger: Ledger, storage: Storage) -> House:
+def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Meters) -> House:
     """A house with all its parts, none of them started."""
     jobs = Jobs(ledger)
+    models = Models(ledger)
     polling = CapacityLimiter(POLL_THREADS)
     in_thread = partial(to_thread.run_sync, limiter=polling)
     return House(
@@ -137,12 +143,14 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage) -> House:
         ledger=ledger,
         jobs=jobs,
         datasets=Datasets(ledger),
-        models=Models(ledger),
+        models=models,
         workers=Workers(ledger),
         storage=storage,
         doorbell=Doorbell(settings),
         watcher=Watcher(lambda: in_thread(jobs.newest_event), lambda seen: in_thread(jobs.events_after, None, seen)),
-        engine=Engine(settings, storage),
+        engine=Engine(settings, storage, meters),
+        kept=Kept(settings.max_kept_bytes, meters),
+        resolve=Resolving(lambda reference: in_thread(models.resolve, reference)),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),
         scanning=CapacityLimiter(SCAN_THREADS),

@@ -1,4 +1,4 @@
-"""Images that a request gives a model as its condition, as the network takes them.
+"""Images that a request gives a model, as its condition or to be judged, as the network takes them.
 
 They are read and brought to the model's size as preparation does with training data (`gan.pictures`): upright, the
 centre cut to the model's aspect, resampled; and in the channels that the model's inputs have.
@@ -35,12 +35,20 @@ class Allowance:
 
 
 def opened_input(text: str, network: NetworkSpec, param: str, allowance: Allowance) -> Floats:
-    """An image in base64 → float32 (C, H, W) in [-1, 1].
+    """A condition: an image in base64 → float32 (C, H, W) in [-1, 1], in as many channels as the model's inputs have.
+
+    Raises as `opened_image`.
+    """
+    assert isinstance(network.shape, ImageShape)
+    return opened_image(text, network.shape, network.conditioning.size, param, allowance)
+
+
+def opened_image(text: str, shape: ImageShape, channels: int, param: str, allowance: Allowance) -> Floats:
+    """An image in base64 → float32 (channels, H, W) in [-1, 1], of the shape's height and width.
 
     Raises InvalidRequest for what is no such image, LimitExceeded for too many pixels; both name the field.
     """
-    assert isinstance(network.shape, ImageShape)
-    size = network.shape.width, network.shape.height
+    size = shape.width, shape.height
     try:
         encoded = b64decode(text, validate=True)
     except ValueError as error:  # of text that is not even ASCII it is no binascii.Error
@@ -54,6 +62,6 @@ def opened_input(text: str, network: NetworkSpec, param: str, allowance: Allowan
         raise LimitExceeded(f"{param} is too large: an input may have {MOST_PIXELS:,} pixels", param=param) from error
     except Unreadable as error:
         raise InvalidRequest(f"{param} cannot be read: {error}", param=param) from error
-    pixels = in_channels(fit(picture, size), network.conditioning.size)
+    pixels = in_channels(fit(picture, size), channels)
     row: Floats = from_uint8(pixels[None])[0]
     return row

@@ -5,21 +5,25 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.meters import Meters
+
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """An id that a caller may give; any other is replaced, so that nothing strange reaches a log."""
 
 
 class Envelope:
-    """Gives each request an id, and each answer `X-Request-Id` and `X-Content-Type-Options`."""
+    """Gives each request an id, and each answer `X-Request-Id` and `X-Content-Type-Options`; counts and times them."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, meters: Meters) -> None:
         self.app = app
+        self.meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -28,15 +32,22 @@ class Envelope:
             return
         request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        began, status = perf_counter(), "none"
 
         async def sealed(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = str(message["status"])
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        await self.app(scope, receive, sealed)
+        try:
+            await self.app(scope, receive, sealed)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self.meters.requests.labels(scope["method"], route, status).observe(perf_counter() - began)
 
 
 class HeadAsGet:
@@ -56,7 +67,10 @@ class HeadAsGet:
         state = {**scope.get("state", {}), "head": True}
         extensions = {**scope.get("extensions", {}), "http.response.pathsend": {}}
         as_get = {**scope, "method": "GET", "state": state, "extensions": extensions}
-        await self.app(as_get, receive, headers_of(send))
+        try:
+            await self.app(as_get, receive, headers_of(send))
+        finally:
+            scope["route"] = as_get.get("route")  # for those around, who count by it
 
 
 def headers_of(send: Send) -> Send:

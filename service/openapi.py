@@ -19,6 +19,7 @@ from gan.spec import (
     EvaluateRequest,
     InterpolationSpec,
     SampleSpec,
+    ScoreSpec,
     TrainRequest,
 )
 from service.errors import PROBLEM_TYPE
@@ -41,7 +42,7 @@ CAUSES: Final[dict[int, str]] = {
 """What a status means here."""
 
 
-BODIES = (DatasetRequest, TrainRequest, EvaluateRequest, SampleSpec, InterpolationSpec, CheckpointRequest)
+BODIES = (DatasetRequest, TrainRequest, EvaluateRequest, SampleSpec, InterpolationSpec, ScoreSpec, CheckpointRequest)
 """What bodies are read as."""
 
 UNROUTED: Final[list[tuple[type[BaseModel], Literal["validation", "serialization"]]]] = [

@@ -16,6 +16,7 @@ from gan.spec import MOST_LISTED
 M = TypeVar("M", bound=BaseModel)
 
 JSON: Final = "application/json"
+FORM: Final = "multipart/form-data"
 
 MOST_PARTS: Final = 2 * MOST_LISTED
 """Lists, objects and fields of a JSON body: more than any request has, and read in a fraction of a second.

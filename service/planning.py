@@ -65,7 +65,7 @@ def settled(spec: SampleSpec) -> SampleSpec:
 def count_of(spec: SampleSpec) -> int:
     """How many samples were asked for: as many as seeds, latents, `count`, or the conditions say, else 1."""
     listed = spec.seeds or spec.latents
-    conditions = (spec.labels or (), vectors_of(spec) or (), spec.inputs or ())
+    conditions = (spec.labels or (), vectors_of(spec.condition) or (), spec.inputs or ())
     return len(listed) if listed else spec.count or max(map(len, conditions)) or 1
 
 
@@ -78,7 +78,7 @@ def plan_samples(spec: SampleSpec, loaded: Loaded) -> Inputs:
     else:
         z = latents([seed for seed in seeds if seed is not None], network.latent_dim, network.latent_distribution)
     labels = spread(spec.labels, count, "labels")
-    conditions = spread(vectors_of(spec), count, "condition")
+    conditions = spread(vectors_of(spec.condition), count, "condition")
     pictures = spread(spec.inputs, count, "inputs")
     alone = pictures is not spec.inputs  # one for all, or none
     asked = [
@@ -100,12 +100,12 @@ def seeds_of(spec: SampleSpec, count: int) -> tuple[int | None, ...]:
     return tuple(range(spec.seed, spec.seed + count))
 
 
-def vectors_of(spec: SampleSpec) -> list[list[float]] | None:
+def vectors_of(condition: Sequence[float | list[float]] | None) -> list[list[float]] | None:
     """The condition vectors of a request: one, for all samples, may be written without the outer list."""
-    if spec.condition is None:
+    if condition is None:
         return None
-    rows = [row for row in spec.condition if isinstance(row, list)]
-    return rows or [[number for number in spec.condition if not isinstance(number, list)]]
+    rows = [row for row in condition if isinstance(row, list)]
+    return rows or [[number for number in condition if not isinstance(number, list)]]
 
 
 def spread(given: Sequence[T] | None, count: int, param: str) -> Sequence[T | None]:

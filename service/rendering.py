@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
-from typing import Any, Final, Literal
+from typing import IO, Any, Final, Literal
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
@@ -146,10 +146,11 @@ def record(answer: Answer, rows: list[int]) -> dict[str, Any]:
 
     Inputs are named, not held: by `image_naming`.
     """
+    whole = answer.head | answer.spec.model_dump(include={"size", "columns", "edits"}, exclude_none=True)
     if isinstance(answer.spec, InterpolationSpec):
-        return answer.head | ({"frame": rows[0]} if len(rows) == 1 else {})
+        return whole | ({"frame": rows[0]} if len(rows) == 1 else {})
     names = [naming(answer, index) for index in rows]
-    made_from = answer.head | {"seeds": [name["seed"] for name in names], "labels": [name["label"] for name in names]}
+    made_from = whole | {"seeds": [name["seed"] for name in names], "labels": [name["label"] for name in names]}
     if "condition" in names[0] and len(rows) * len(names[0]["condition"]) <= RECORDED_NUMBERS:
         made_from["conditions"] = [name["condition"] for name in names]
     if "input" in names[0]:
@@ -237,18 +238,33 @@ def animation(form: Animation) -> Callable[[Answer], bytes]:
     return render
 
 
-def as_zip(answer: Answer) -> bytes:
-    """A PNG an image, and `manifest.json` with the record and what each file is. The same answer has the same bytes."""
-    buffer = BytesIO()
-    with ZipFile(buffer, "w", ZIP_STORED) as archive:
-        entries = []
-        for index, picture in enumerate(answer.pixels):
+class Archive:
+    """A zip that is written image by image, as they are computed: a PNG each, and at the end `manifest.json`.
+
+    The manifest has the record, and what each file is. The same answer has the same bytes. `answer` has no values.
+    """
+
+    def __init__(self, answer: Answer, file: IO[bytes]) -> None:
+        self._answer = answer
+        self._zip = ZipFile(file, "w", ZIP_STORED)
+        self._entries: list[str] = []
+
+    def add(self, values: Values) -> None:
+        """The next images, uint8 (N, H, W, C)."""
+        answer = self._answer
+        for picture in resize(values, answer.spec.size):
+            index = len(self._entries)
             name = file_name(answer, index)
-            archive.writestr(ZipInfo(name), STILLS["png"].encode(picture, text(answer, [index])))
-            entries.append({"index": index, "file": name} | row(answer, index))
-        manifest = document(answer) | {"data": entries}
-        archive.writestr(ZipInfo("manifest.json"), json.dumps(manifest, ensure_ascii=False, indent=1))
-    return buffer.getvalue()
+            self._zip.writestr(ZipInfo(name), STILLS["png"].encode(picture, text(answer, [index])))
+            entry = {"index": index, "file": name} | row(answer, index)
+            self._entries.append(json.dumps(entry, ensure_ascii=False))
+
+    def finish(self) -> None:
+        """After the last image."""
+        head = json.dumps(document(self._answer), ensure_ascii=False, indent=1).removesuffix("\n}")
+        data = ",\n  ".join(self._entries)
+        self._zip.writestr(ZipInfo("manifest.json"), f'{head},\n "data": [\n  {data}\n ]\n}}')
+        self._zip.close()
 
 
 def file_name(answer: Answer, index: int) -> str:
@@ -304,7 +320,8 @@ def as_npy(answer: Answer) -> bytes:
 class Offer:
     """One way to answer. `layout` is None where every layout is as good.
 
-    `default` is what it returns when the request does not say; `admits` says which wishes it can fulfil.
+    `default` is what it returns when the request does not say; `admits` says which wishes it can fulfil. `render` is
+    None for what is written as it is computed, an `Archive`.
     """
 
     media_type: str
@@ -312,7 +329,7 @@ class Offer:
     layout: Literal["grid", "strip", "animation"] | None
     default: Asked
     admits: Callable[[Asked], bool]
-    render: Callable[[Answer], bytes]
+    render: Callable[[Answer], bytes] | None
 
 
 def only_image(asked: Asked) -> bool:
@@ -354,8 +371,8 @@ MOVING: Final = tuple(
     Offer(form.media_type, form.extension, "animation", IMAGE, only_image, animation(form))
     for form in ANIMATIONS.values()
 )
-ZIP: Final = (Offer(ZIP_TYPE, "zip", None, IMAGE, only_image, as_zip),)
-ZIP_WITH_LATENTS: Final = (Offer(ZIP_TYPE, "zip", None, IMAGE, image_too, as_zip),)
+ZIP: Final = (Offer(ZIP_TYPE, "zip", None, IMAGE, only_image, None),)
+ZIP_WITH_LATENTS: Final = (Offer(ZIP_TYPE, "zip", None, IMAGE, image_too, None),)
 """Behind JSON, which is the better choice where latents are asked for as well."""
 
 OFFERS: Final[dict[tuple[Subject, Kind], tuple[Offer, ...]]] = {

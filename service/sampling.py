@@ -1,13 +1,17 @@
 """A sampling request from its spec to its response: resolve, negotiate, plan, compute, draw, name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
+from os import SEEK_END
+from tempfile import SpooledTemporaryFile
 from time import perf_counter
-from typing import Final
+from typing import IO, Final
 from urllib.parse import quote
 
 import numpy as np
 from fastapi import Response
+from fastapi.responses import StreamingResponse
 
 from gan.errors import CheckpointCorrupt, InvalidRequest, LimitExceeded
 from gan.images import scaled
@@ -17,10 +21,12 @@ from ledger.records import Checkpoint, Model
 from ledger.settings import Settings
 from service.averages import NONE, averages_of, selected
 from service.engine.batcher import Timing
+from service.engine.runtime import Floats, Loaded
 from service.house import House
 from service.negotiation import negotiate
 from service.planning import Inputs, count_of, plan_samples, plan_walk, settled
-from service.rendering import JSON_TYPE, Answer, Asked, Offer, Request, Subject, naming, offers
+from service.rendering import JSON_TYPE, Answer, Archive, Asked, Offer, Request, Subject, naming, offers
+from service.resolving import Found
 
 JSON_NUMBERS: Final = 4_000_000
 """Numbers of one JSON answer at most; an array holds more in less."""
@@ -30,24 +36,35 @@ HEADER_CHARACTERS: Final = 2_000
 COUNTING: Final = ("seeds", "latents", "count", "labels", "condition", "inputs")
 """The fields that say how many samples there are, as `count_of` reads them."""
 
+AT_ONCE: Final = 4
+"""Samples whose latents are drawn in the event loop: a few dozen microseconds each."""
+
+ARCHIVE_PIXELS: Final = 2**20
+"""Pixels of an archive's images that are held at a time."""
+IN_MEMORY: Final = 2**22
+"""Bytes of an archive that need no file on disk."""
+PIECE: Final = 2**18
+"""Bytes of an archive that are read and sent at a time."""
+
 Choose = Callable[[NetworkSpec], Offer]
 """How a request is answered, once the model is known."""
 
 PLANNERS: Final[dict[type, Callable[..., Inputs]]] = {SampleSpec: plan_samples, InterpolationSpec: plan_walk}
 
 
-async def sampled(house: House, spec: Request, choose: Choose) -> Response:
+async def sampled(house: House, spec: Request, choose: Choose, found: Found | None = None) -> Response:
     """The answer to a request. A checkpoint that retention has just deleted is looked up once more.
 
-    Raises what the ledger, planning and the engine raise, LimitExceeded before anything is computed, NotAcceptable.
+    `found` is what the request's model means, where that was asked already. Raises what the ledger, planning and the
+    engine raise, LimitExceeded before anything is computed, NotAcceptable.
     """
     check_count(spec, house.settings)
     request = settled(spec) if isinstance(spec, SampleSpec) else spec
-    model, checkpoint = await house.read(house.models.resolve, request.model)
+    model, checkpoint = found or await house.resolve(request.model)
     try:
         return await served(house, request, choose, model, checkpoint)
     except CheckpointCorrupt:
-        model, newer = await house.read(house.models.resolve, request.model)
+        model, newer = await house.resolve(request.model)
         if newer.id == checkpoint.id:
             raise
         return await served(house, request, choose, model, newer)
@@ -61,11 +78,39 @@ async def served(house: House, spec: Request, choose: Choose, model: Model, chec
     check_size(spec, network, offer, returns, house.settings)
     ema = await average(house, checkpoint, spec.ema)
     async with house.engine.generator(checkpoint, ema) as loaded:
-        inputs = await house.engine.work(PLANNERS[type(spec)], spec, loaded)
-        answer, timing = await computed(house, Answer(spec, model, checkpoint, loaded, inputs, None, returns))
+        inputs = await edited(house, spec, checkpoint, loaded, await planned(house, spec, loaded))
+        answer = Answer(spec, model, checkpoint, loaded, inputs, None, returns)
+        if offer.render is None:
+            return await archived(house, answer, offer)
+        answer, timing = await computed(house, answer)
         began = perf_counter()
-        body, headers = await house.engine.work(rendered, offer, answer)
-    return Response(body, media_type=offer.media_type, headers=headers | timed(timing, perf_counter() - began))
+        body, headers = await house.engine.work(rendered, offer.render, answer, offer)
+    encoding = perf_counter() - began
+    house.engine.meters.encode.observe(encoding)
+    return Response(body, media_type=offer.media_type, headers=headers | timed(timing, encoding))
+
+
+async def planned(house: House, spec: Request, loaded: Loaded) -> Inputs:
+    """The rows of a request: at once where that is less work than asking a thread for it."""
+    plan = PLANNERS[type(spec)]
+    if isinstance(spec, SampleSpec) and count_of(spec) <= AT_ONCE and not spec.inputs:
+        return plan(spec, loaded)
+    return await house.engine.work(plan, spec, loaded)
+
+
+async def edited(house: House, spec: Request, checkpoint: Checkpoint, loaded: Loaded, inputs: Inputs) -> Inputs:
+    """The inputs, moved along the directions that the request names. Raises InvalidRequest where there is none such."""
+    if not isinstance(spec, SampleSpec) or spec.edits is None:
+        return inputs
+    z = inputs.z.astype(np.float64)
+    for i, edit in enumerate(spec.edits):
+        there = (await house.engine.directions(checkpoint, loaded, edit.method)).vectors
+        if edit.direction >= len(there):
+            raise InvalidRequest(
+                f"edits.{i}: this model has {len(there)} directions, numbered from 0", param=f"edits.{i}.direction"
+            )
+        z = z + edit.amount * there[edit.direction]
+    return replace(inputs, z=z.astype(np.float32))
 
 
 async def average(house: House, checkpoint: Checkpoint, ema: float | None) -> float | None:
@@ -85,6 +130,57 @@ async def computed(house: House, answer: Answer) -> tuple[Answer, Timing]:
     if values.dtype != np.uint8 and not np.isfinite(values).all():
         raise InvalidRequest("the model's arithmetic overflows on these latents or conditions")
     return replace(answer, values=values), timing
+
+
+# ---- archives ----
+
+
+async def archived(house: House, answer: Answer, offer: Offer) -> Response:
+    """Images as files of a zip, some at a time, so that ten thousand take no more memory than a few.
+
+    They go to disk first: only then is the length known, which the answer says before its first byte.
+    """
+    timing, encoding = Timing(), 0.0
+    file = await house.engine.work(partial(SpooledTemporaryFile, IN_MEMORY))
+    try:
+        archive = Archive(answer, file)
+        for part in slices(answer):
+            values, spent = await house.engine.sample(answer.loaded, *rows_of(answer, part))
+            began = perf_counter()
+            await house.engine.work(archive.add, values)
+            timing, encoding = timing + spent, encoding + perf_counter() - began
+        await house.engine.work(archive.finish)
+        length = file.seek(0, SEEK_END)
+        headers = await house.engine.work(described, answer, offer)
+    except BaseException:
+        file.close()
+        raise
+    house.engine.meters.encode.observe(encoding)
+    headers |= {"Content-Length": str(length)} | timed(timing, encoding)
+    return StreamingResponse(pieces(file), media_type=offer.media_type, headers=headers)
+
+
+def slices(answer: Answer) -> Iterator[slice]:
+    """The rows of an archive, as many at a time as may be held."""
+    shape = answer.loaded.header.network.shape
+    assert isinstance(shape, ImageShape)
+    height, width = scaled(shape.height, shape.width, answer.spec.size)
+    step = max(1, ARCHIVE_PIXELS // max(height * width, answer.loaded.pixels))
+    return (slice(start, start + step) for start in range(0, answer.count, step))
+
+
+def rows_of(answer: Answer, part: slice) -> tuple[Floats, Floats | None]:
+    """What the generator is given for some of the rows."""
+    z, c = answer.inputs.z, answer.inputs.c
+    return z[part], None if c is None else c[part]
+
+
+def pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """A file's bytes, after which it is gone."""
+    with file:
+        file.seek(0)
+        while piece := file.read(PIECE):
+            yield piece
 
 
 # ---- what to answer with ----
@@ -171,9 +267,9 @@ def numbers_of(network: NetworkSpec, returns: Asked) -> int:
 # ---- headers ----
 
 
-def rendered(offer: Offer, answer: Answer) -> tuple[bytes, dict[str, str]]:
+def rendered(render: Callable[[Answer], bytes], answer: Answer, offer: Offer) -> tuple[bytes, dict[str, str]]:
     """Body and headers of an answer."""
-    return offer.render(answer), described(answer, offer)
+    return render(answer), described(answer, offer)
 
 
 def described(answer: Answer, offer: Offer) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from gan.metrics import MetricName
-from gan.spec import NetworkSpec
+from gan.spec import DirectionMethod, NetworkSpec
 from ledger import records
 from ledger.best import followed, ranked
 from service.averages import Averages
@@ -559,6 +559,78 @@ class Neighbours(Answer):
     ema: float | None = Field(description="Half-life of the average that drew; 0: the raw generator; null: not known.")
     typical: float | None
     data: list[Neighbour]
+
+
+class Calibration(Answer):
+    """What the probabilities come from: the log-odds of real at some `logits`, with straight lines between.
+
+    Counted of `rows` real images or points and as many samples. `held_out`: whether the real ones were kept from
+    training. Where they were not, the discriminator may know them.
+    """
+
+    logits: list[float]
+    log_odds: list[float]
+    unit: float = Field(description="Log-odds fall by 1 for so much below the first of `logits`.")
+    rows: int
+    held_out: bool
+
+
+class Score(Answer):
+    """What the discriminator thinks: its logit, and the probability that this is real where half of all are.
+
+    `probability` is null for a checkpoint without a calibration. `label` is the class that it was judged as.
+    """
+
+    index: int
+    logit: float
+    probability: float | None
+    label: str | None = None
+
+
+class Scores(Answer):
+    """Images (or points) as a discriminator judges them."""
+
+    model_config = example(
+        object="scores",
+        model="digits",
+        checkpoint="ckpt_0123456789abcdef01234567",
+        calibration={"logits": [-1.0, 2.0], "log_odds": [-2.2, 1.8], "unit": 1.4, "rows": 170, "held_out": True},
+        data=[{"index": 0, "logit": 1.3, "probability": 0.7, "label": "3"}],
+    )
+
+    object: Literal["scores"] = "scores"
+    model: str
+    checkpoint: str
+    calibration: Calibration | None
+    data: list[Score]
+
+
+class Direction(Answer):
+    """A direction of the latent space: a unit vector, and its share of all that varies."""
+
+    index: int
+    strength: float
+    vector: list[float]
+
+
+class DirectionList(Answer):
+    """Along which a model's pictures change most, the strongest first."""
+
+    model_config = example(
+        object="directions",
+        model="digits",
+        checkpoint="ckpt_0123456789abcdef01234567",
+        ema=10000,
+        method="pca",
+        data=[{"index": 0, "strength": 0.11, "vector": [0.6, -0.8]}],
+    )
+
+    object: Literal["directions"] = "directions"
+    model: str
+    checkpoint: str
+    ema: float | None = Field(description="Half-life of the average that draws; 0: the raw generator; null: not known.")
+    method: DirectionMethod
+    data: list[Direction]
 
 
 class Alive(Answer):

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -22,8 +22,17 @@ FILE: Final = "file"
 """The name of the part that is the file."""
 
 POINTS: Final = (".npy", ".csv")
-SUFFIXES: Final = (".zip", *POINTS)
-"""What an uploaded file may be, by the ending of its name."""
+
+
+class Kinds(NamedTuple):
+    """What an uploaded file may be, by the ending of its name, and in words."""
+
+    suffixes: tuple[str, ...]
+    words: str
+
+
+DATASETS: Final = Kinds((".zip", *POINTS), "a zip of images, or .npy or .csv points")
+MODELS: Final = Kinds((".safetensors",), "a downloaded checkpoint, a safetensors file")
 
 FIELD_BYTES: Final = 4096
 """The longest text field, in bytes."""
@@ -58,8 +67,9 @@ class FormReader:
     UnsupportedMedia (a file of another kind) and MalformedRequest (not multipart).
     """
 
-    def __init__(self, boundary: bytes, known: Iterable[str]) -> None:
+    def __init__(self, boundary: bytes, known: Iterable[str], kinds: Kinds) -> None:
         self.known = {FILE, *known}
+        self.kinds = kinds
         self.fields: dict[str, str] = {}
         self.suffix: str | None = None
         self.pending: list[bytes] = []
@@ -91,7 +101,7 @@ class FormReader:
         if not self.ended:
             raise MalformedRequest("the multipart body ends before its closing boundary: the upload was cut off")
         if self.suffix is None:
-            raise InvalidRequest("a file is needed: a zip of images, or .npy or .csv points", param=FILE)
+            raise InvalidRequest(f"a file is needed: {self.kinds.words}", param=FILE)
 
     def take(self) -> bytes:
         """The file's bytes since the last call."""
@@ -124,7 +134,7 @@ class FormReader:
             raise InvalidRequest("given twice", param=name)
         self._part.name = name
         if name == FILE:
-            self.suffix = suffix_of(options.get(b"filename", b"").decode("utf-8", "replace"))
+            self.suffix = suffix_of(options.get(b"filename", b"").decode("utf-8", "replace"), self.kinds)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._part.name == FILE:
@@ -142,11 +152,11 @@ class FormReader:
         self.ended = True
 
 
-def suffix_of(filename: str) -> str:
+def suffix_of(filename: str, kinds: Kinds) -> str:
     """The ending that says what a file is; raises UnsupportedMedia if it is none that is read here."""
     suffix = PurePosixPath(filename).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UnsupportedMedia(f"the file's name must end in one of {', '.join(SUFFIXES)}", param=FILE)
+    if suffix not in kinds.suffixes:
+        raise UnsupportedMedia(f"the file's name must end in one of {', '.join(kinds.suffixes)}", param=FILE)
     return suffix
 
 
@@ -159,12 +169,12 @@ def boundary_of(content_type: str) -> bytes:
     return boundary
 
 
-async def receive(request: Request, folder: Path, known: Iterable[str]) -> Upload:
+async def receive(request: Request, folder: Path, known: Iterable[str], kinds: Kinds) -> Upload:
     """Stream a form into `folder` (which must exist), its file as `upload` with its own ending, fsynced.
 
     What is left in the folder after an error is the caller's to remove.
     """
-    reader = form_reader(boundary_of(request.headers["content-type"]), known)
+    reader = form_reader(boundary_of(request.headers["content-type"]), known, kinds)
     partial = folder / "upload.part"
     with partial.open("xb") as file:
         await _stream(request, reader, file)
@@ -174,10 +184,10 @@ async def receive(request: Request, folder: Path, known: Iterable[str]) -> Uploa
     return Upload(reader.fields, path)
 
 
-def form_reader(boundary: bytes, known: Iterable[str]) -> FormReader:
+def form_reader(boundary: bytes, known: Iterable[str], kinds: Kinds) -> FormReader:
     """A reader; raises MalformedRequest for a boundary that no form may have."""
     try:
-        return FormReader(boundary, known)
+        return FormReader(boundary, known, kinds)
     except FormParserError as error:
         raise MalformedRequest(str(error)) from error
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from gan.checkpoint import ModelHeader, Written, to_levels, write_model
-from gan.networks.build import build_generator
+from gan.checkpoint import LogitCalibration, ModelHeader, Written, to_levels, write_model
+from gan.networks.build import build_discriminator, build_generator
 from gan.spec import Conditioning, ImageShape, NetworkSpec, PointShape
 
 IMAGES = ImageShape(channels=1, height=8, width=8)
@@ -43,9 +43,13 @@ def write_seeded(
     classes: tuple[str, ...] = (),
     counts: tuple[int, ...] = (),
     conditions: torch.Tensor | None = None,
+    calibration: LogitCalibration | None = None,
 ) -> Written:
     """A model file with such a generator; points have mean (10, 20 …) and spread (1, 2 …)."""
     tensors = {f"generator.{name}": tensor for name, tensor in generator(spec, seed).state_dict().items()}
+    tensors |= {
+        f"discriminator.{name}": tensor for name, tensor in build_discriminator(spec, seed).state_dict().items()
+    }
     if isinstance(spec.shape, PointShape):
         units = torch.arange(1, spec.shape.dims + 1, dtype=torch.float32)
         tensors |= {"points.mean": 10 * units, "points.std": units}
@@ -61,5 +65,6 @@ def write_seeded(
         images=1000,
         seed=seed,
         dataset_digest="0" * 64,
+        calibration=calibration,
     )
     return write_model(path, header, tensors)

@@ -1,5 +1,6 @@
 """`ganymede models …`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,6 +59,19 @@ def download(
             raise UsageError(f"{model} has no checkpoint yet")
         newest = checkpoint or max(stored, key=lambda one: one.images).id
         print_done(str(client.models.download(model, newest, out)), "wrote", as_json)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A downloaded checkpoint (.safetensors).")],
+    name: Annotated[str, typer.Option(help="What the model is called.")],
+    as_json: AsJson = False,
+) -> None:
+    """Upload a downloaded checkpoint as a model."""
+    with connect(context) as client:
+        found = client.models.upload(file, name)
+    print_record(found if as_json else found.model_copy(update={"checkpoints": []}), as_json)
 
 
 @app.command()

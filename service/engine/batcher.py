@@ -17,6 +17,7 @@ import numpy as np
 
 from gan.errors import Unavailable
 from service.engine.runtime import BATCH_ROWS, Floats, Loaded, Values
+from service.meters import Meters
 
 Forward = Callable[[Loaded, Floats, Floats | None], Values]
 
@@ -28,6 +29,10 @@ class Timing:
     queue: float = 0.0
     batch: float = 0.0
     forward: float = 0.0
+
+    def __add__(self, other: "Timing") -> "Timing":
+        """Both, one after the other."""
+        return Timing(self.queue + other.queue, self.batch + other.batch, self.forward + other.forward)
 
 
 class Forwarded(NamedTuple):
@@ -74,15 +79,16 @@ class Share(NamedTuple):
 class Batcher:
     """The line of requests, and the thread's loop (`run`). `submit` and `close` may be called from any thread."""
 
-    def __init__(self, forward: Forward, max_waiting: int) -> None:
+    def __init__(self, forward: Forward, max_waiting: int, meters: Meters) -> None:
         self._forward = forward
         self._max_waiting = max_waiting
+        self._meters = meters
         self._line: deque[Waiting] = deque()
         self._changed = threading.Condition()
         self._closed = False
 
     def submit(self, loaded: Loaded, z: Floats, c: Floats | None) -> Future[Forwarded]:
-        """Puts rows in line: z (N ≥ 1, latent_dim), c (N, K). Cancelling the future takes them out again.
+        """Puts rows in line, z (N ≥ 1, …) and c (N, …) as the network takes them. Cancelling the future takes them out.
 
         Raises Unavailable when too many requests wait, or the engine is closed.
         """
@@ -90,11 +96,17 @@ class Batcher:
             if self._closed:
                 raise Unavailable("the server is ending")
             if len(self._line) >= self._max_waiting:
+                self._meters.rejected.inc()
                 raise Unavailable(f"{len(self._line)} sampling requests are waiting already (max_waiting_requests)")
             request = Waiting(loaded, z, c)
             self._line.append(request)
             self._changed.notify()
         return request.future
+
+    @property
+    def waiting(self) -> int:
+        """Requests in line, whose rows are not all computed yet."""
+        return len(self._line)
 
     def run(self, batch_pixels: int) -> None:
         """Serves batch after batch until `close`; whoever is in line then is told so."""
@@ -138,7 +150,9 @@ class Batcher:
         """Computes one batch and hands every request its rows."""
         began = perf_counter()
         for request, _, _ in batch:
-            request.began = request.began or began
+            if not request.began:
+                request.began = began
+                self._meters.queue.observe(began - request.arrived)
         try:
             values, seconds = self._compute(batch)
         except Exception as error:  # whatever a model does, the thread goes on to serve the others
@@ -157,7 +171,10 @@ class Batcher:
         rows = [request.c[start:stop] for request, start, stop in batch if request.c is not None]
         began = perf_counter()
         values = self._forward(batch[0].request.loaded, z, np.concatenate(rows) if rows else None)
-        return values, perf_counter() - began
+        seconds = perf_counter() - began
+        self._meters.rows.observe(len(z))
+        self._meters.forward.observe(seconds)
+        return values, seconds
 
     def _fail(self, batch: list[Share], error: Exception) -> None:
         """Tells every request of a batch, and takes the rest of them out of the line."""

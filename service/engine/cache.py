@@ -1,4 +1,4 @@
-"""Generators in memory, bounded in bytes: the least recently used leaves, one in use never does.
+"""Networks in memory, bounded in bytes: the least recently used leaves, one in use never does.
 
 Belongs to the event loop: every method is called there, and only the loading itself happens in a thread.
 """
@@ -10,16 +10,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ledger.records import Checkpoint
-from service.engine.runtime import Loaded
+from service.engine.runtime import Loaded, Part
+from service.meters import Meters
 
-Load = Callable[[Checkpoint, float | None], Awaitable[Loaded]]
-Key = tuple[str, float | None]
-"""A checkpoint's id, and the half-life of another average than its default."""
+Load = Callable[[Checkpoint, Part], Awaitable[Loaded]]
+Key = tuple[str, Part]
+"""A checkpoint's id, and which of its networks."""
 
 
 @dataclass(eq=False)
 class Entry:
-    """A generator that is loaded or loading, and how many requests use it right now."""
+    """A network that is loaded or loading, and how many requests use it right now."""
 
     loading: asyncio.Task[Loaded]
     users: int = 0
@@ -31,16 +32,17 @@ class Entry:
 
     @property
     def bytes(self) -> int:
-        """What it takes; a generator still loading is not weighed yet."""
+        """What it takes; one still loading is not weighed yet."""
         return self.loading.result().bytes if self.ready else 0
 
 
 class Cache:
-    """Checkpoint and average → generator, the most recently used last. `load` is called once for all who ask."""
+    """Checkpoint and part → network, the most recently used last. `load` is called once for all who ask."""
 
-    def __init__(self, load: Load, max_bytes: int) -> None:
+    def __init__(self, load: Load, max_bytes: int, meters: Meters) -> None:
         self._load = load
         self._max_bytes = max_bytes
+        self._meters = meters
         self._entries: OrderedDict[Key, Entry] = OrderedDict()
 
     @property
@@ -48,15 +50,19 @@ class Cache:
         """The checkpoints that lie in memory."""
         return frozenset(id for (id, _), entry in self._entries.items() if entry.ready)
 
+    def __len__(self) -> int:
+        """How many networks lie in memory."""
+        return sum(entry.ready for entry in list(self._entries.values()))
+
     @property
     def bytes(self) -> int:
         """What all of them take."""
-        return sum(entry.bytes for entry in self._entries.values())
+        return sum(entry.bytes for entry in list(self._entries.values()))
 
     @asynccontextmanager
-    async def using(self, checkpoint: Checkpoint, ema: float | None = None) -> AsyncIterator[Loaded]:
-        """An average of a checkpoint's, in memory at least until the block ends. Raises what loading raises."""
-        entry = self._entry(checkpoint, ema)
+    async def using(self, checkpoint: Checkpoint, part: Part = None) -> AsyncIterator[Loaded]:
+        """A network of a checkpoint's, in memory at least until the block ends. Raises what loading raises."""
+        entry = self._entry(checkpoint, part)
         entry.users += 1
         try:
             yield await asyncio.shield(entry.loading)
@@ -64,10 +70,10 @@ class Cache:
             entry.users -= 1
             self._shrink()
 
-    def _entry(self, checkpoint: Checkpoint, ema: float | None) -> Entry:
-        key = (checkpoint.id, ema)
+    def _entry(self, checkpoint: Checkpoint, part: Part) -> Entry:
+        key = (checkpoint.id, part)
         if key not in self._entries:
-            loading = asyncio.ensure_future(self._load(checkpoint, ema))
+            loading = asyncio.ensure_future(self._load(checkpoint, part))
             loading.add_done_callback(lambda _: self._settle(key))
             self._entries[key] = Entry(loading)
         self._entries.move_to_end(key)
@@ -86,3 +92,4 @@ class Cache:
             if self.bytes <= self._max_bytes:
                 break
             del self._entries[key]
+            self._meters.evicted.inc()

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from os import sched_getaffinity
-from typing import Literal, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from gan.errors import Unavailable
 from ledger.records import Checkpoint
@@ -15,9 +16,17 @@ from ledger.settings import Settings
 from ledger.storage import Storage
 from service.engine.batcher import Batcher, Forwarded
 from service.engine.cache import Cache
-from service.engine.runtime import Floats, Loaded, Runtime
+from service.engine.runtime import Floats, Loaded, Part, Runtime
+from service.meters import Meters
+
+if TYPE_CHECKING:
+    from gan.checkpoint import ModelHeader
+    from gan.directions import Directions, Method
 
 T = TypeVar("T")
+
+DIRECTIONS_KEPT = 64
+"""Sets of directions that are remembered: up to 8 MB each, of the largest latents."""
 
 logger = logging.getLogger("service.engine")
 
@@ -28,11 +37,16 @@ class Engine:
     `generator`, `sample` and `work` are called from the event loop and never hold it.
     """
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    def __init__(self, settings: Settings, storage: Storage, meters: Meters) -> None:
         self._storage = storage
+        self.meters = meters
         self._runtime = Runtime(settings.service_device, settings.service_threads)
-        self._batcher = Batcher(self._runtime.forward, settings.max_waiting_requests)
-        self._cache = Cache(self._load, settings.max_loaded_bytes)
+        self._batcher = Batcher(self._runtime.forward, settings.max_waiting_requests, meters)
+        self._cache = Cache(self._load, settings.max_loaded_bytes, meters)
+        meters.watch("waiting_requests", "Sampling requests in line.", lambda: self._batcher.waiting)
+        meters.watch("loaded_networks", "Generators and discriminators in memory.", lambda: len(self._cache))
+        meters.watch("loaded_bytes", "Bytes that these take.", lambda: self._cache.bytes)
+        self._directions: dict[tuple[str, float | None, str], Directions] = {}
         self._started: Future[None] = Future()
         self._started.set_running_or_notify_cancel()  # a waiter that gives up must not cancel it for the others
         self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
@@ -72,22 +86,45 @@ class Engine:
         async with self._cache.using(checkpoint, ema) as loaded:
             yield loaded
 
+    @asynccontextmanager
+    async def discriminator(self, checkpoint: Checkpoint) -> AsyncIterator[Loaded]:
+        """A checkpoint's discriminator; all else as `generator`."""
+        async with self._cache.using(checkpoint, "discriminator") as loaded:
+            yield loaded
+
     async def sample(self, loaded: Loaded, z: Floats, c: Floats | None) -> Forwarded:
-        """Latents (N, latent_dim) and conditions (N, K) → images uint8 (N, H, W, C) or points float32 (N, D).
+        """What a network makes of latents (N, latent_dim), or images or points, and conditions (N, K): see `Values`.
 
         Cancelling it takes the rest of the request out of the line. Raises Unavailable when the line is too long.
         """
         return await asyncio.wrap_future(self._batcher.submit(loaded, z, c))
 
+    async def directions(self, checkpoint: Checkpoint, loaded: Loaded, method: "Method") -> "Directions":
+        """Along which a checkpoint's pictures change most, of one of its averages; found once, and then known."""
+        key = (checkpoint.id, loaded.ema, method)
+        known = self._directions.get(key)
+        if known is None:
+            known = await self.work(self._runtime.directions, loaded, method)
+            self._directions[key] = known
+            while len(self._directions) > DIRECTIONS_KEPT:
+                del self._directions[next(iter(self._directions))]
+        return known
+
     async def work(self, function: Callable[..., T], *arguments: object) -> T:
         """Runs something long (planning, encoding) in one of as many threads as there are cores."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
-    async def _load(self, checkpoint: Checkpoint, ema: float | None) -> Loaded:
+    async def inspect(self, path: Path) -> "ModelHeader":
+        """The header of a model file from elsewhere. Raises CheckpointCorrupt, which names what is wrong with it."""
+        await asyncio.wrap_future(self._started)
+        return await asyncio.get_running_loop().run_in_executor(self._loader, self._runtime.inspect, path)
+
+    async def _load(self, checkpoint: Checkpoint, part: Part) -> Loaded:
         await asyncio.wrap_future(self._started)
         path = self._storage.path(checkpoint.path)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256, ema)
+        with self.meters.load.time():
+            return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256, part)
 
     def _run(self) -> None:
         """The forward thread: gets ready, then serves until closed."""

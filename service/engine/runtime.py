@@ -4,9 +4,11 @@ Nothing of torch is imported with this module: the service answers while torch l
 """
 
 import os
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +19,16 @@ from gan.spec import ImageShape
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from gan.checkpoint import LoadedGenerator, ModelHeader
+    from gan.checkpoint import LoadedNetwork, ModelHeader
+    from gan.directions import Directions, Method
 
 Floats = npt.NDArray[np.float32]
 Values = npt.NDArray[Any]
-"""What a generator makes: images uint8 (N, H, W, C), or points float32 (N, D) in the data's units."""
+"""What a generator makes: images uint8 (N, H, W, C), or points float32 (N, D) in the data's units. What a
+discriminator answers: logits float32 (N,)."""
+
+Part = float | Literal["discriminator"] | None
+"""A network of a model file: the generator's default average (None), another by its half-life, or the discriminator."""
 
 BATCH_PIXELS: Final = {"cpu": 2**16, "cuda": 2**20}
 """Pixels of one batch, by kind of device: on a CPU 16 images of 64×64, where larger batches gain nothing."""
@@ -31,7 +38,7 @@ BATCH_ROWS: Final = 4096
 
 @dataclass(frozen=True)
 class Loaded:
-    """A generator on the device, with what planning and drawing need beside it.
+    """A generator (or a discriminator) on the device, with what planning and drawing need beside it.
 
     `conditions` (M, K) are condition vectors of the training data; `bytes` is the memory it takes; `ema` is the
     half-life of this average in images (0: the raw generator; None: the file does not say).
@@ -64,7 +71,8 @@ class Runtime:
         """Imports torch, sets its threads once for the process, finds the device. Unavailable if it is not there."""
         import torch
 
-        import gan.checkpoint  # noqa: F401  # so that the first request does not wait for its imports
+        import gan.checkpoint
+        import gan.networks.folding  # noqa: F401  # so that the first request does not wait for their imports
 
         torch.set_num_threads(self._threads or default_threads())
         torch.backends.cudnn.allow_tf32 = False  # ten bits of mantissa would let a batch's size show in its pixels
@@ -75,14 +83,15 @@ class Runtime:
         """Pixels of one batch on this device."""
         return BATCH_PIXELS[self.device.partition(":")[0]]
 
-    def open(self, path: Path, sha256: str, ema: float | None = None) -> Loaded:
-        """Reads one generator of a model file and puts it on the device. CheckpointCorrupt as `gan.checkpoint`."""
-        from gan.checkpoint import load_generator
+    def open(self, path: Path, sha256: str, part: Part = None) -> Loaded:
+        """Reads one network of a model file and puts it on the device. CheckpointCorrupt as `gan.checkpoint`."""
+        from gan.checkpoint import load_discriminator, load_generator
+        from gan.networks.folding import for_serving
 
-        opened = load_generator(path, sha256, ema)
+        opened = load_discriminator(path, sha256) if part == "discriminator" else load_generator(path, sha256, part)
         return Loaded(
             header=opened.header,
-            module=opened.module.to(self.device),
+            module=for_serving(opened.module).to(self.device),
             mean=array_of(opened.mean),
             std=array_of(opened.std),
             conditions=array_of(opened.conditions),
@@ -90,14 +99,31 @@ class Runtime:
             ema=opened.ema,
         )
 
+    def inspect(self, path: Path) -> "ModelHeader":
+        """The header of a model file from elsewhere, once all in it is as it should be. Raises CheckpointCorrupt."""
+        from gan.foreign import inspected
+
+        return inspected(path)
+
+    def directions(self, loaded: Loaded, method: "Method") -> "Directions":
+        """Along which a loaded generator's pictures change most."""
+        from gan.directions import found
+
+        network = loaded.header.network
+        on_host = loaded.module if self.device == "cpu" else deepcopy(loaded.module).cpu()
+        return found(on_host, network.latent_dim, network.latent_distribution, method)
+
     def forward(self, loaded: Loaded, z: Floats, c: Floats | None) -> Values:
-        """One batch: latents (N, latent_dim) and conditions (N, K) → images or points. OutOfMemory, typed."""
+        """One batch: latents (N, latent_dim) and conditions (N, K) → images or points. OutOfMemory, typed.
+
+        Of a discriminator: images (N, C, H, W) in [-1, 1] or standardised points (N, D) → logits (N,).
+        """
         import torch
 
         try:
             with torch.inference_mode():
                 out = loaded.module(self._on_device(z), None if c is None else self._on_device(c))
-                return levels(out) if out.ndim == 4 else in_units(out, loaded)
+                return FINISHED[out.ndim](out, loaded)
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             raise OutOfMemory(f"{self.device} has too little memory left for this model") from error
@@ -127,6 +153,19 @@ def device_of(asked: str) -> str:
     return device
 
 
+def logits(out: "Tensor", loaded: Loaded) -> Values:
+    """What a discriminator answers, as it is."""
+    del loaded
+    array: Values = out.float().cpu().numpy()
+    return array
+
+
+def pixels(out: "Tensor", loaded: Loaded) -> Values:
+    """Images as levels."""
+    del loaded
+    return levels(out)
+
+
 def levels(out: "Tensor") -> Values:
     """`gan.images.to_uint8` on the device: (N, C, H, W) in [-1, 1] → uint8 (N, H, W, C), the same levels."""
     import torch
@@ -142,12 +181,16 @@ def in_units(out: "Tensor", loaded: Loaded) -> Values:
     return points if loaded.mean is None or loaded.std is None else points * loaded.std + loaded.mean
 
 
+FINISHED: Final[dict[int, Callable[["Tensor", Loaded], Values]]] = {1: logits, 2: in_units, 4: pixels}
+"""Dimensions of what a network puts out → how it is handed on."""
+
+
 def array_of(tensor: "Tensor | None") -> Floats | None:
     """A tensor as a float32 array, if it is there."""
     return None if tensor is None else tensor.float().cpu().numpy()
 
 
-def size_of(opened: "LoadedGenerator") -> int:
+def size_of(opened: "LoadedNetwork") -> int:
     """Bytes of the parameters, the buffers, and the arrays beside them."""
     beside = [tensor for tensor in (opened.mean, opened.std, opened.conditions) if tensor is not None]
     return opened.bytes + sum(tensor.nbytes for tensor in beside)

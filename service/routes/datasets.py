@@ -15,13 +15,11 @@ from ledger import records
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches
 from service.house import House, Inside
 from service.openapi import COMPONENTS, HELD, problems
-from service.parsing import JSON, media_type, read, validated
+from service.parsing import FORM, JSON, media_type, read, validated
 from service.schemas import Dataset, List
-from service.uploads import POINTS, receive
+from service.uploads import DATASETS, POINTS, receive
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
-
-FORM = "multipart/form-data"
 
 
 class UploadForm(Words):
@@ -94,7 +92,7 @@ async def from_upload(house: House, request: Request) -> records.Dataset:
     id = house.datasets.new_id()
     where = f"uploads/{id}"
     async with contextmanager_in_threadpool(house.storage.building(where)) as folder:
-        upload = await receive(request, folder, UploadForm.model_fields)
+        upload = await receive(request, folder, UploadForm.model_fields, DATASETS)
         form = validated(UploadForm, upload.fields)
         check_size(form, upload.path.suffix)
     source = {"kind": "upload", "path": f"{where}/{upload.path.name}"}

@@ -16,8 +16,10 @@ from gan.spec import MAX_SEED, REFERENCE_PATTERN, SampleSpec
 from ledger.records import Checkpoint
 from service.headers import HeadOnly, IfNoneMatch, Plain, matches
 from service.house import House, Inside
+from service.kept import Picture
 from service.openapi import problems
 from service.rendering import LATENT, Offer, offers
+from service.resolving import Found
 from service.sampling import sampled
 from service.sampling_docs import IMAGE_ANSWERS
 
@@ -48,6 +50,8 @@ Size = Annotated[int | None, Plain, Query(ge=1, le=4096, description="Pixels of 
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_AGAIN: Final = "public, no-cache"
+NAMING: Final = ("x-ganymede-", "content-disposition")
+"""How the headers begin that a picture has whenever it is asked for."""
 DRAWING: Final = 1
 """Raised when the same request would be drawn as other bytes, so that cached pictures are asked for anew."""
 
@@ -72,20 +76,31 @@ async def get_image(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The image that a seed makes. `immutable` where the model is named by a checkpoint's id; 304 costs no forward."""
-    _, checkpoint = await house.read(house.models.resolve, model)
+    found = await house.resolve(model)
+    checkpoint = found[1]
     vector = numbers(condition)
     headers = caching(model, checkpoint, f"{seed}.{extension}?{label}&{truncation}&{size}&{ema}&{vector}")
     if matches(if_none_match, headers["ETag"].removeprefix("W/")):
         return Response(status_code=304, headers=headers)
+    kept = None if head else house.kept.get(headers["ETag"])
+    if kept is not None:
+        return Response(kept.body, media_type=kept.media_type, headers=kept.headers | headers)
     labels: list[str | int] | None = None if label is None else [label]
     spec = SampleSpec(
         model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, size=size, ema=ema, condition=vector
     )
-    response = await drawn(house, spec, extension, head)
+    response = await drawn(house, spec, extension, head, found)
+    if not head:
+        house.kept.put(headers["ETag"], Picture(bytes(response.body), str(response.media_type), named(response)))
     response.headers.update(headers)
     for name in ("Vary", *["Content-Length"] * head):  # the address alone decides; what is not drawn has no length
         del response.headers[name]
     return response
+
+
+def named(response: Response) -> dict[str, str]:
+    """The headers that say what a picture shows and how it may be held, as long as it is kept."""
+    return {name: value for name, value in response.headers.items() if name.startswith(NAMING)}
 
 
 def numbers(condition: str | None) -> list[float] | None:
@@ -108,7 +123,7 @@ def caching(model: str, checkpoint: Checkpoint, query: str) -> dict[str, str]:
     return {"ETag": f'W/"{digest}"', "Cache-Control": FOR_EVER if fixed else ASK_AGAIN}
 
 
-async def drawn(house: House, spec: SampleSpec, extension: Extension, head: bool) -> Response:
+async def drawn(house: House, spec: SampleSpec, extension: Extension, head: bool, found: Found) -> Response:
     """The picture, in the format that its address ends in; where only its headers count, they are all that is made."""
 
     def choose(kind: Literal["images", "points"]) -> Offer:
@@ -116,7 +131,7 @@ async def drawn(house: House, spec: SampleSpec, extension: Extension, head: bool
         return replace(offer, default=LATENT, render=lambda _: b"") if head else offer
 
     with query_named():
-        return await sampled(house, spec, lambda network: choose(network.shape.kind))
+        return await sampled(house, spec, lambda network: choose(network.shape.kind), found)
 
 
 @contextmanager

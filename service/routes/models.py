@@ -1,19 +1,25 @@
 """Models and their checkpoints."""
 
 from itertools import chain
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.responses import FileResponse
 
-from gan.errors import NotFound
-from gan.spec import CheckpointRequest
+from gan.errors import CheckpointCorrupt, Conflict, InvalidRequest, NotFound, UnsupportedMedia
+from gan.spec import CheckpointRequest, Name, Words
+from ledger import records
+from ledger.records import StoredModel
+from ledger.storage import sha256_of
 from service.averages import averages_by_id, shown
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, matches
-from service.house import Inside, Loaded
+from service.house import House, Inside, Loaded
 from service.openapi import HELD, json_body, problems
-from service.parsing import body_of
+from service.parsing import FORM, body_of, media_type, validated
 from service.schemas import Checkpoint, List, Model
+from service.uploads import MODELS, receive
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -32,12 +38,94 @@ def list_models(
     return List.of(page, lambda row: Model.of(row, checkpoints[row.id], averages, loaded))
 
 
+class ModelForm(Words):
+    """The text fields of an upload."""
+
+    name: Name
+
+
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["name", "file"],
+                    "properties": {
+                        "name": {"type": "string", "description": "A new name."},
+                        "file": {"type": "string", "format": "binary", "description": "A downloaded checkpoint."},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Upload a checkpoint as a model",
+    openapi_extra=BODY,
+    responses=problems(400, 409, 413, 415, 507),
+)
+async def create_model(request: Request, house: Inside, loaded: Loaded, response: Response) -> Model:
+    """Take in what was downloaded from this or another server. Safetensors alone: nothing in the file is executed.
+
+    Every tensor is looked at before the model is there: its name, shape, type, and that its numbers are numbers.
+    """
+    if media_type(request) != FORM:
+        raise UnsupportedMedia(f"the body must be {FORM}, said in Content-Type")
+    model_id, checkpoint_id = house.models.new_ids()
+    where = f"checkpoints/{model_id}"
+    async with contextmanager_in_threadpool(house.storage.building(where)) as folder:
+        upload = await receive(request, folder, ModelForm.model_fields, MODELS)
+        name = validated(ModelForm, upload.fields).name
+        stored = await described(house, upload.path, name, model_id, checkpoint_id)
+        upload.path.rename(folder / Path(stored.path).name)
+    try:
+        row = await house.read(house.models.add, stored)
+    except Conflict:
+        await house.read(house.storage.remove, where)
+        raise
+    response.headers["Location"] = f"/v1/models/{row.id}"
+    return await house.read(resource, house, row, loaded)
+
+
+async def described(house: House, path: Path, name: str, model_id: str, checkpoint_id: str) -> StoredModel:
+    """What the ledger is to know of an uploaded file. Raises InvalidRequest where it is no model."""
+    if await house.read(house.models.exists, name):
+        raise Conflict(f"a model named {name} exists already: choose another name", param="name")
+    try:
+        header = await house.engine.inspect(path)
+    except CheckpointCorrupt as error:
+        raise InvalidRequest(error.message, param="file") from error
+    said = header.model_dump(mode="json")
+    return StoredModel(
+        id=model_id,
+        name=name,
+        recipe=said["recipe"],
+        network=said["network"],
+        classes=said["classes"],
+        checkpoint=checkpoint_id,
+        images=said["images"],
+        path=f"checkpoints/{model_id}/{checkpoint_id}.model.safetensors",
+        bytes=path.stat().st_size,
+        sha256=await house.read(sha256_of, path),
+    )
+
+
+def resource(house: House, row: records.Model, loaded: frozenset[str]) -> Model:
+    """A model with its checkpoints."""
+    checkpoints = house.models.checkpoints(row.id)
+    return Model.of(row, checkpoints, averages_by_id(house.storage, checkpoints), loaded)
+
+
 @router.get("/{model}", summary="A model and its checkpoints", responses=problems(404))
 def get_model(model: Named, house: Inside, loaded: Loaded) -> Model:
     """A model by name or id; its checkpoints, newest first."""
-    row = house.models.get(model)
-    checkpoints = house.models.checkpoints(row.id)
-    return Model.of(row, checkpoints, averages_by_id(house.storage, checkpoints), loaded)
+    return resource(house, house.models.get(model), loaded)
 
 
 @router.delete("/{model}", status_code=204, summary="Delete a model", responses=problems(404, 409))

@@ -1,4 +1,4 @@
-"""Probes: is the process alive, and can it do its work?"""
+"""Probes: is the process alive, can it do its work, and what has it been doing?"""
 
 from anyio import fail_after, to_thread
 from fastapi import APIRouter, Response
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from gan.errors import Unavailable
 from service.errors import RETRY_AFTER
 from service.house import House, Inside
+from service.meters import CONTENT_TYPE
 from service.openapi import problems
 from service.schemas import Alive, Ready
 
@@ -36,6 +37,26 @@ async def readyz(house: Inside, response: Response) -> Ready:
         broker=await to_thread.run_sync(house.broker_state, limiter=house.probing),
         engine=house.engine.state,
     )
+
+
+@router.get(
+    "/metrics",
+    summary="What the service has been doing, for Prometheus",
+    response_class=Response,
+    responses=problems() | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(house: Inside) -> Response:
+    """Requests by route and status, batches, seconds in line, in forwards and in encoding, networks in memory, jobs.
+
+    Text in Prometheus' format. What the database would say is left out while it is away.
+    """
+    jobs = None
+    try:
+        with fail_after(PATIENCE):
+            jobs = await to_thread.run_sync(house.jobs.census, abandon_on_cancel=True, limiter=house.probing)
+    except (TimeoutError, Unavailable):
+        pass
+    return Response(house.engine.meters.text(jobs), media_type=CONTENT_TYPE)
 
 
 async def database_answers(house: House) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from gan.errors import Unavailable
 from service.engine.batcher import Batcher
+from service.meters import Meters
 
 SMALL = SimpleNamespace(pixels=64)
 LARGE = SimpleNamespace(pixels=4096)
@@ -35,7 +36,7 @@ class Forward:
 
 @contextmanager
 def running(forward, max_waiting=100):
-    batcher = Batcher(forward, max_waiting)
+    batcher = Batcher(forward, max_waiting, Meters())
     thread = threading.Thread(target=batcher.run, args=(BUDGET,))
     thread.start()
     try:

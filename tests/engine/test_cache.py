@@ -7,6 +7,7 @@ import pytest
 
 from gan.errors import CheckpointCorrupt
 from service.engine.cache import Cache
+from service.meters import Meters
 
 
 class Loads:
@@ -36,7 +37,7 @@ async def use(cache, id):
 def test_concurrent_requests_load_a_generator_once():
     async def scenario():
         loads = Loads()
-        cache = Cache(loads, 100)
+        cache = Cache(loads, 100, Meters())
         await asyncio.gather(*(use(cache, "a") for _ in range(20)))
         await use(cache, "a")
         assert loads.ids == ["a"]
@@ -49,7 +50,7 @@ def test_concurrent_requests_load_a_generator_once():
 def test_the_least_recently_used_leaves_when_room_is_needed():
     async def scenario():
         loads = Loads()
-        cache = Cache(loads, 20)
+        cache = Cache(loads, 20, Meters())
         for id in ("a", "b", "a", "c"):
             await use(cache, id)
         assert cache.ids == {"a", "c"}
@@ -62,7 +63,7 @@ def test_the_least_recently_used_leaves_when_room_is_needed():
 
 def test_a_generator_in_use_never_leaves_even_beyond_the_bound():
     async def scenario():
-        cache = Cache(Loads(), 15)
+        cache = Cache(Loads(), 15, Meters())
         async with cache.using(checkpoint("a")), cache.using(checkpoint("b")):
             await use(cache, "c")
             assert cache.ids == {"a", "b"}
@@ -74,7 +75,7 @@ def test_a_generator_in_use_never_leaves_even_beyond_the_bound():
 
 def test_a_generator_larger_than_the_bound_is_served_and_let_go():
     async def scenario():
-        cache = Cache(Loads(), 5)
+        cache = Cache(Loads(), 5, Meters())
         await use(cache, "a")
         assert cache.ids == frozenset()
 
@@ -84,7 +85,7 @@ def test_a_generator_larger_than_the_bound_is_served_and_let_go():
 def test_a_failed_load_is_told_to_all_who_asked_and_tried_anew_by_the_next():
     async def scenario():
         loads = Loads()
-        cache = Cache(loads, 100)
+        cache = Cache(loads, 100, Meters())
         outcomes = await asyncio.gather(*(use(cache, "bad") for _ in range(3)), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [CheckpointCorrupt] * 3
         with pytest.raises(CheckpointCorrupt):
@@ -98,7 +99,7 @@ def test_a_failed_load_is_told_to_all_who_asked_and_tried_anew_by_the_next():
 def test_a_request_that_gives_up_does_not_stop_the_load_for_the_others():
     async def scenario():
         loads = Loads()
-        cache = Cache(loads, 100)
+        cache = Cache(loads, 100, Meters())
         first = asyncio.create_task(use(cache, "a"))
         second = asyncio.create_task(use(cache, "a"))
         await asyncio.sleep(0)
@@ -113,7 +114,7 @@ def test_a_request_that_gives_up_does_not_stop_the_load_for_the_others():
 def test_every_average_of_a_checkpoint_is_a_generator_of_its_own():
     async def scenario():
         loads = Loads()
-        cache = Cache(loads, 20)
+        cache = Cache(loads, 20, Meters())
         for ema in (None, 400.0, None, 400.0):
             async with cache.using(checkpoint("a"), ema):
                 pass

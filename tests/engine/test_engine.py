@@ -14,6 +14,7 @@ from gan.latents import latents
 from ledger.settings import Settings
 from ledger.storage import Storage
 from service.engine.engine import Engine
+from service.meters import Meters
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def stored(tmp_path):
 
 @asynccontextmanager
 async def open_engine(stored, **changes):
-    engine = Engine(stored.settings.model_copy(update=changes), stored.storage)
+    engine = Engine(stored.settings.model_copy(update=changes), stored.storage, Meters())
     engine.start()
     try:
         yield engine

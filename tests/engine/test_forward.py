@@ -35,6 +35,7 @@ NETWORKS = {
     "r3 rgb": network("r3", LARGE, "class", 3),
     "dcgan": network("dcgan"),
     "dcgan rgb": network("dcgan", LARGE, "class", 3),
+    "resnet rgb": network("resnet", LARGE, "class", 3),
     "plain rgb": network("plain", LARGE, "class", 3),
     "mlp points": network("mlp", POINTS, "vector", 3),
 }

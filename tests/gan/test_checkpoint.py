@@ -61,7 +61,7 @@ def test_the_discriminator_comes_along(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     write_model(path, HEADER, tensors())
     x, c = torch.randn(3, 1, 16, 16), torch.eye(2)[[0, 1, 0]]
-    assert torch.equal(load_discriminator(path)(x, c), build_discriminator(SPEC, 2).eval()(x, c))
+    assert torch.equal(load_discriminator(path).module(x, c), build_discriminator(SPEC, 2).eval()(x, c))
 
 
 def test_one_flipped_bit_is_noticed_by_the_hash(tmp_path: Path) -> None:
@@ -222,4 +222,4 @@ def test_a_file_written_before_there_were_averages_still_reads(tmp_path: Path) -
     assert (loaded.header.ema_halflife, loaded.header.ema_halflives, loaded.ema) == (None, (), None)
     z, c = torch.randn(3, 5), torch.eye(2)[[0, 1, 0]]
     assert torch.equal(loaded.module(z, c), build_generator(SPEC, 1).eval()(z, c))
-    assert load_discriminator(path)
+    assert load_discriminator(path).module

@@ -14,6 +14,7 @@ from PIL import Image
 from seeded import write_seeded
 from service_kit import Running, serving, settings_in
 
+from gan.checkpoint import LogitCalibration
 from gan.spec import NetworkSpec
 from ledger.tables import CheckpointRow, ModelRow
 
@@ -35,11 +36,12 @@ def publish(
     classes: tuple[str, ...] = (),
     counts: tuple[int, ...] = (),
     conditions: torch.Tensor | None = None,
+    calibration: LogitCalibration | None = None,
 ) -> str:
     """A new checkpoint of the model (made if need be); returns its id."""
     model, checkpoint = f"mdl_{name}", f"ckpt_{name}{images}"
     path = f"checkpoints/{model}/{checkpoint}.safetensors"
-    written = write_seeded(running.storage.path(path), network, images, classes, counts, conditions)
+    written = write_seeded(running.storage.path(path), network, images, classes, counts, conditions, calibration)
     with running.ledger.writing() as session:
         if not running.models.exists(name):
             described = network.model_dump(mode="json")

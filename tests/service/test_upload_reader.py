@@ -3,7 +3,7 @@
 import pytest
 
 from gan.errors import InvalidRequest, MalformedRequest, UnsupportedMedia
-from service.uploads import FormReader, boundary_of, suffix_of
+from service.uploads import DATASETS, FormReader, boundary_of, suffix_of
 
 BODY = (
     b"--b\r\n"
@@ -18,7 +18,7 @@ CONTENT = b"PK\r\n--c\r\n-- b\r\nrest"
 
 
 def read(*chunks: bytes) -> tuple[FormReader, bytes]:
-    reader, content = FormReader(b"b", ["name"]), b""
+    reader, content = FormReader(b"b", ["name"], DATASETS), b""
     for chunk in chunks:
         reader.feed(chunk)
         content += reader.take()
@@ -46,10 +46,10 @@ def test_a_part_without_a_name_is_refused() -> None:
 
 
 def test_headers_without_end_are_refused() -> None:
-    reader = FormReader(b"b", [])
+    reader = FormReader(b"b", [], DATASETS)
     with pytest.raises(MalformedRequest):
         reader.feed(b"--b\r\n" + b"X: y\r\n" * 10_000)
-    reader = FormReader(b"b", [])
+    reader = FormReader(b"b", [], DATASETS)
     with pytest.raises(MalformedRequest):
         reader.feed(b"--b\r\nX: " + b"y" * 100_000)
 
@@ -63,10 +63,10 @@ def test_a_boundary_is_read_quoted_or_not_and_needed() -> None:
 
 @pytest.mark.parametrize(("name", "suffix"), [("a.npy", ".npy"), ("dir/b.CSV", ".csv"), ("x.tar.zip", ".zip")])
 def test_a_files_name_says_what_it_is(name: str, suffix: str) -> None:
-    assert suffix_of(name) == suffix
+    assert suffix_of(name, DATASETS) == suffix
 
 
 @pytest.mark.parametrize("name", ["", "zip", "a.zip.exe", "a.tar.gz", "../../.bashrc"])
 def test_any_other_file_is_not_read(name: str) -> None:
     with pytest.raises(UnsupportedMedia):
-        suffix_of(name)
+        suffix_of(name, DATASETS)

@@ -98,7 +98,7 @@ def test_every_recipe_trains_on_pairs(paired: Workshop, recipe: str) -> None:
     c = load_generator(saved).conditions[:2]
     made = load_generator(saved).module(torch.zeros(2, 3), c)
     assert made.shape == (2, 1, SIDE, SIDE)
-    assert load_discriminator(saved)(made, c).shape == (2,)
+    assert load_discriminator(saved).module(made, c).shape == (2,)
 
 
 def test_a_resumed_training_goes_the_same_way(paired: Workshop) -> None:

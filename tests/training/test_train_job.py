@@ -98,7 +98,7 @@ def test_a_checkpoint_holds_what_serving_needs(stocked: Workshop) -> None:
         if dataset == "images":
             assert loaded.header.classes == ("dark", "bright")
             assert sum(loaded.header.class_counts) == 630
-        assert load_discriminator(stocked.root / saved.path)
+        assert load_discriminator(stocked.root / saved.path).module
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -304,3 +304,25 @@ def test_every_override_changes_what_is_learned(stocked: Workshop, override: dic
         assert all(torch.equal(plain[name], changed[name]) for name in plain), "two equal jobs learn the same"
         return
     assert plain.keys() != changed.keys() or any(not torch.equal(plain[name], changed[name]) for name in plain)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_losss_logits_are_calibrated_to_how_often_they_are_those_of_data(workshop: Workshop, recipe: str) -> None:
+    """Judged by data and samples that nobody has seen: where p is said, a share of p is real."""
+    workshop.pack("many", blobs(4000))
+    spec = short(workshop, "many", recipe, images=100 * 16 * RECIPES[recipe].critic_steps, learning_rate=1e-3)
+    saved = workshop.train("many", spec).of(SavedCheckpoint)[-1]
+    judge, made = (load(workshop.root / saved.path) for load in (load_discriminator, load_generator))
+    fitted = judge.header.calibration
+    assert fitted is not None
+    assert (fitted.rows, fitted.held_out) == (256, True)
+    rng = torch.Generator().manual_seed(0)
+    real = (torch.from_numpy(blobs(2000, seed=9)) - judge.mean) / judge.std
+    fake = made.module(torch.randn(2000, spec.network.latent_dim, generator=rng), None)
+    logits = torch.cat([judge.module(x, None) for x in (real, fake)]).double()
+    odds = np.interp(logits, fitted.logits, fitted.log_odds)
+    chances, truth = torch.sigmoid(torch.from_numpy(odds)), torch.arange(4000) < 2000
+    assert chances.mean().item() == pytest.approx(0.5, abs=0.06)
+    assert (chances - truth.double()).square().mean().item() < 0.25, "worse than saying ½ of everything"
+    for part in chances.argsort().split(1000):
+        assert truth[part].double().mean().item() == pytest.approx(chances[part].mean().item(), abs=0.15)

@@ -6,13 +6,17 @@ known of the data (features) is kept. Images are always measured by `random-conv
 """
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cached_property
 from math import isfinite
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gan.checkpoint import LogitCalibration
 from gan.spec import ImageShape, TrainingSpec
+from worker.evaluation.calibration import calibrated
 from worker.evaluation.distances import frechet, sliced_wasserstein, transport
 from worker.evaluation.features import RandomFeatures
 from worker.evaluation.manifold import prdc
@@ -23,6 +27,8 @@ from worker.training.draws import Stream, latents, numbers
 from worker.training.estimates import FEWEST
 
 MOST_ROWS = 512
+CALIBRATED_ROWS = 256
+"""Rows of either side that the discriminator's logits are calibrated by, at most."""
 PIXELS = 2**20
 """Rows of either side: 512 points, and as many images as make a million pixels, 64 (or what there is) to 512."""
 
@@ -55,19 +61,39 @@ class CheckpointMetrics:
         return {name: finite(found.get(name)) for name in self.names}
 
     @torch.no_grad()
+    def calibration(self, generator: nn.Module, discriminator: nn.Module) -> LogitCalibration | None:
+        """How often the discriminator's logits, as they are served, are the data's; None where they are no numbers.
+
+        Samples have the conditions of training rows. By few rows it takes less than two steps of training.
+        """
+        judging = deepcopy(discriminator).eval()
+        rows = self._rows[:CALIBRATED_ROWS]
+        parts = self._parts(len(rows))
+        real = [judging(*self.data.batch(rows[part])) for part in parts]
+        conditions = [self.data.batch(self._labelled[part])[1] for part in parts]
+        made = [generator(self._z[part].to(self.data.device), c) for part, c in zip(parts, conditions, strict=True)]
+        fake = [judging(x, c) for x, c in zip(made, conditions, strict=True)]
+        r, f = (torch.cat(logits).double().cpu().numpy() for logits in (real, fake))
+        if not (np.isfinite(r).all() and np.isfinite(f).all()):
+            return None
+        return calibrated(r, f, held_out=len(self.data.held_rows) >= FEWEST)
+
+    def _parts(self, count: int) -> list[slice]:
+        """As many rows at a time as the device is known to bear."""
+        size = self.spec.batch_size
+        return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+    @torch.no_grad()
     def _made(self, generator: nn.Module, told_to_stop: ToldToStop) -> Iterator[Tensor]:
-        size = self.spec.batch_size  # as much as the device is known to bear
-        for part, c in enumerate(self._conditions):
+        for part, c in zip(self._parts(len(self._z)), self._conditions, strict=True):
             if told_to_stop():
                 raise Abandoned
-            yield generator(self._z[part * size : (part + 1) * size].to(self.data.device), c)
+            yield generator(self._z[part].to(self.data.device), c)
 
     @cached_property
     def _conditions(self) -> list[Tensor | None]:
         """Those of training rows, so that classes come as often as in the data."""
-        size = self.spec.batch_size
-        starts = range(0, len(self._labelled), size)
-        return [self.data.batch(self._labelled[start : start + size])[1] for start in starts]
+        return [self.data.batch(self._labelled[part])[1] for part in self._parts(len(self._labelled))]
 
     @cached_property
     def _real(self) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.checkpoint import LoadedGenerator
+from gan.checkpoint import LoadedNetwork
 from gan.evaluating import FEWEST_ROWS, THEORY
 from gan.metrics import METRICS
 from gan.spec import EvaluationSpec, ImageShape
@@ -49,7 +49,7 @@ class Evaluation:
         spec: EvaluationSpec,
         reference: Packed,
         *,
-        loaded: LoadedGenerator | None = None,
+        loaded: LoadedNetwork | None = None,
         against: Packed | None = None,
         weights: Path | None = None,
         device: torch.device,

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.checkpoint import LoadedGenerator
+from gan.checkpoint import LoadedNetwork
 from gan.images import to_uint8
 from gan.latents import draw_condition, draw_label, latents
 from gan.spec import MAX_SEED, ImageShape
@@ -41,7 +41,7 @@ class PackedRows:
 class ModelRows:
     """What a generator makes of seed, seed + 1, …: the very samples that the API draws (labels by frequency, ψ = 1)."""
 
-    def __init__(self, loaded: LoadedGenerator, seed: int, device: torch.device) -> None:
+    def __init__(self, loaded: LoadedNetwork, seed: int, device: torch.device) -> None:
         self._loaded, self._seed, self._device = loaded, seed, device
         self._net = loaded.header.network
         self._module = loaded.module.to(device)
@@ -72,25 +72,25 @@ class ModelRows:
         return points
 
 
-def _none(loaded: LoadedGenerator, seeds: list[int]) -> None:
+def _none(loaded: LoadedNetwork, seeds: list[int]) -> None:
     """No condition."""
     del loaded, seeds
 
 
-def _classes(loaded: LoadedGenerator, seeds: list[int]) -> Tensor:
+def _classes(loaded: LoadedNetwork, seeds: list[int]) -> Tensor:
     """One-hot classes, by their frequencies in the training data."""
     size = loaded.header.network.conditioning.size
     counts = loaded.header.class_counts if any(loaded.header.class_counts) else (1,) * size
     return torch.eye(size)[[draw_label(seed, counts) for seed in seeds]]
 
 
-def _kept(loaded: LoadedGenerator, seeds: list[int]) -> Tensor:
+def _kept(loaded: LoadedNetwork, seeds: list[int]) -> Tensor:
     """Vectors or inputs of training rows, of those that the checkpoint carries."""
     assert loaded.conditions is not None
     return loaded.conditions[[draw_condition(seed, len(loaded.conditions)) for seed in seeds]]
 
 
-CONDITIONS: dict[str, Callable[[LoadedGenerator, list[int]], Tensor | None]] = {
+CONDITIONS: dict[str, Callable[[LoadedNetwork, list[int]], Tensor | None]] = {
     "none": _none,
     "class": _classes,
     "vector": _kept,

@@ -285,6 +285,7 @@ class TrainingJob:
             dataset_digest=self.assignment.dataset["digest"],
             ema_halflife=self.spec.ema_halflife,
             ema_halflives=averages.selectable(self.spec),
+            calibration=self.measuring.calibration(self.state.players.average, self.state.players.discriminator),
         )
         return write_model(path, header, self._model_tensors())
 
