@@ -4,15 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 from starlette.types import Scope
 
+from gan.errors import Unavailable
 from ledger.settings import Settings
 from service import errors
 from service.house import opened
 from service.meters import Meters
-from service.middleware import BodyLimit, Envelope, HeadAsGet, Limit
+from service.middleware import BodyLimit, Envelope, Gate, HeadAsGet, Limit
 from service.openapi import Application, known_query
 from service.routes import (
     datasets,
@@ -60,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
     app.add_middleware(HeadAsGet)
+    app.add_middleware(Gate, refused=overloaded)
     app.add_middleware(Envelope, meters=meters)
     return app
 
@@ -70,6 +73,15 @@ async def lifespan(app: FastAPI, settings: Settings, meters: Meters) -> AsyncIte
     async with opened(settings, meters) as house:
         app.state.house = house
         yield
+
+
+def overloaded(scope: Scope) -> Response | None:
+    """The refusal of a request that would have to wait behind too many; None where it may come in."""
+    try:
+        scope["app"].state.house.engine.refuse_overload()
+    except Unavailable as error:
+        return errors.refusal(Request(scope), error)
+    return None
 
 
 def body_limit(settings: Settings, scope: Scope) -> Limit:

@@ -108,9 +108,14 @@ class ProblemResponse(JSONResponse):
 async def meaning_to_problem(request: Request, error: Exception) -> JSONResponse:
     """A `GanymedeError` by the table; a 503 says when to come back."""
     assert isinstance(error, meanings.GanymedeError)
-    status = status_of(type(error))
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status_of(type(error)) >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", type(error).__name__, error.message)
+    return refusal(request, error)
+
+
+def refusal(request: Request, error: meanings.GanymedeError) -> JSONResponse:
+    """The problem document of an error, by the table."""
+    status = status_of(type(error))
     errors = [FieldError(pointer=_pointer(error.param.split(".")), message=error.message)] if error.param else []
     headers = retry_after(status, getattr(error, "retry_after", RETRY_AFTER))
     return problem(request, status, error.code, error.message, param=error.param, errors=errors, headers=headers)

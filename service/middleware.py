@@ -10,10 +10,13 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.meters import Meters
 
+GATED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores"})
+"""What waits for the device. Pictures by address may be kept, and are refused by the engine itself."""
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """An id that a caller may give; any other is replaced, so that nothing strange reaches a log."""
 
@@ -48,6 +51,23 @@ class Envelope:
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             self.meters.requests.labels(scope["method"], route, status).observe(perf_counter() - began)
+
+
+class Gate:
+    """Refuses a sampling request at once where as many wait as may, before its body is read: a flood costs little."""
+
+    def __init__(self, app: ASGIApp, refused: Callable[[Scope], Response | None]) -> None:
+        self.app = app
+        self.refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in GATED:
+            refusal = self.refused(scope)
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class HeadAsGet:

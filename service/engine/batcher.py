@@ -95,13 +95,17 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise Unavailable("the server is ending")
-            if len(self._line) >= self._max_waiting:
-                self._meters.rejected.inc()
-                raise Unavailable(f"{len(self._line)} sampling requests are waiting already (max_waiting_requests)")
+            self.refuse_overload()
             request = Waiting(loaded, z, c)
             self._line.append(request)
             self._changed.notify()
         return request.future
+
+    def refuse_overload(self) -> None:
+        """Raises Unavailable, and counts it, when as many requests wait as may."""
+        if len(self._line) >= self._max_waiting:
+            self._meters.rejected.inc()
+            raise Unavailable(f"{len(self._line)} sampling requests are waiting already (max_waiting_requests)")
 
     @property
     def waiting(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SWITCH_SECONDS = 0.0005
+"""After which a thread lets another go on in Python: a forward asks for its turn before every layer, and must not wait
+Python's usual five milliseconds for it while requests are read."""
 DIRECTIONS_KEPT = 64
 """Sets of directions that are remembered: up to 8 MB each, of the largest latents."""
 
@@ -55,6 +59,7 @@ class Engine:
 
     def start(self) -> None:
         """Starts the forward thread; call it once."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._thread.start()
 
     def close(self) -> None:
@@ -71,6 +76,10 @@ class Engine:
         if not self._started.done():
             return "loading"
         return "ready" if self._started.exception() is None else "failed"
+
+    def refuse_overload(self) -> None:
+        """Raises Unavailable where as many requests wait as may: asked before anything is done for another."""
+        self._batcher.refuse_overload()
 
     def loaded(self) -> frozenset[str]:
         """Ids of the checkpoints that lie in memory."""

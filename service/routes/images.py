@@ -52,7 +52,7 @@ FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_AGAIN: Final = "public, no-cache"
 NAMING: Final = ("x-ganymede-", "content-disposition")
 """How the headers begin that a picture has whenever it is asked for."""
-DRAWING: Final = 1
+DRAWING: Final = 2
 """Raised when the same request would be drawn as other bytes, so that cached pictures are asked for anew."""
 
 

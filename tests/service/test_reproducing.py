@@ -119,3 +119,16 @@ def test_what_says_too_little_is_told_and_a_checkpoint_that_is_gone_is_not_found
         assert service.http.delete("/v1/models/gone").status_code == 204
         with pytest.raises(NotFound):
             reproduce(client, picture)
+
+
+def test_what_was_compressed_in_another_way_is_identical_all_the_same(service, tmp_path: Path) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    drawn = Image.open(io.BytesIO(ask(service, "image/png", model="pets", seed=1, size=64).content))
+    info = PngInfo()
+    info.add_text("ganymede", drawn.text["ganymede"])  # type: ignore[attr-defined]
+    drawn.save(tmp_path / "old.png", pnginfo=info, compress_level=9)
+    with Client(service.url) as client:
+        found = reproduce(client, tmp_path / "old.png")
+    assert found.identical
+    assert found.content != (tmp_path / "old.png").read_bytes()

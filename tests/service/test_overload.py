@@ -1,0 +1,47 @@
+"""More sampling requests than may wait: refused at once, before their bodies are read, and counted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sampling_kit import ask, publish, sampling_service
+from seeded import network
+
+from gan.errors import Unavailable
+
+Check = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def service(tmp_path):
+    with sampling_service(tmp_path) as running:
+        publish(running, "digits", network("plain"))
+        yield running
+
+
+def test_a_full_line_refuses_before_a_body_is_read_and_says_when_to_come_back(
+    service, is_problem: Check, monkeypatch
+) -> None:
+    assert ask(service, model="digits", seed=1).status_code == 200
+    assert service.http.get("/v1/models/digits/images/1.png").status_code == 200
+    monkeypatch.setattr(service.app.state.house.engine._batcher, "_max_waiting", 0)
+    for path in ("samples", "interpolations", "scores"):
+        broken = service.http.post(f"/v1/{path}", content=b"{", headers={"Content-Type": "application/json"})
+        assert is_problem(broken, 503, "unavailable")["detail"].endswith("(max_waiting_requests)")
+        assert int(broken.headers["retry-after"]) > 0
+        assert broken.headers["x-request-id"]
+    is_problem(service.http.get("/v1/models/digits/images/2.png"), 503, "unavailable")
+    assert service.http.get("/v1/models/digits/images/1.png").status_code == 200, "what is kept needs no forward"
+    assert service.http.get("/v1/models/digits").status_code == 200
+    text = service.http.get("/metrics").text
+    assert "ganymede_rejected_total 4.0" in text
+    assert 'route="unmatched",status="503"' in text
+
+
+def test_where_there_is_room_nothing_is_refused(service) -> None:
+    engine = service.app.state.house.engine
+    engine.refuse_overload()
+    assert engine._batcher.waiting == 0
+    engine._batcher._max_waiting = 0
+    with pytest.raises(Unavailable):
+        engine.refuse_overload()
