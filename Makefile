@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench-learning bench-digits bench-training clean
+.PHONY: help demo up test bench-learning bench-digits bench-training bench-serving clean
 
 help:
 	@echo 'make demo            train on handwritten digits for a minute and look at the result in demo/'
@@ -12,6 +12,7 @@ help:
 	@echo 'make test            lint, types, import contracts and all tests'
 	@echo 'make bench-learning  hours: how well all recipes learn a grid and a ring of Gaussians'
 	@echo 'make bench-training  minutes: what the trainer costs, and images a second'
+	@echo 'make bench-serving   minutes: requests a second, beside the bare generator (needs wrk; peers: see the module)'
 	@echo 'make bench-digits    half an hour: all recipes on digits, for the same seconds, with as many parameters'
 	@echo 'make clean           remove .venv, caches and demo/ (data/ stays)'
 
@@ -39,6 +40,9 @@ bench-training: .venv/test.stamp
 
 bench-digits: .venv/test.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning.recipes
+
+bench-serving: .venv/test.stamp
+	$(BIN)/python -m benchmarks.serving.compare
 
 clean:
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -478,21 +478,70 @@ class ScoreSpec(Request):
         return self
 
 
+class ProjectRequest(Request):
+    """Body of `POST /v1/projections`: the images whose latents are looked for.
+
+    `labels`, `condition` and `inputs` are as in a `ScoreSpec`: of a model of classes, an image without a label gets the
+    class that it is nearest in. The best `starts` of `candidates` random latents are moved for `steps` steps each.
+    """
+
+    model: Reference
+    images: Annotated[list[Picture], Field(min_length=1, max_length=64, fail_fast=True), Listed]
+    labels: Annotated[list[Label], Field(min_length=1, fail_fast=True), Listed] | None = None
+    condition: Annotated[Vector | Annotated[list[Vector], Field(fail_fast=True)] | None, Listed] = None
+    inputs: Annotated[list[Picture], Field(min_length=1, fail_fast=True), Listed] | None = None
+    ema: Ema | None = None
+    steps: Annotated[int, Field(ge=1, le=5000)] = 200
+    starts: Annotated[int, Field(ge=1, le=16)] = 4
+    candidates: Annotated[int, Field(ge=16, le=4096)] = 256
+    seed: Seed = 0
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    metadata: Metadata = {}
+
+    @model_validator(mode="after")
+    def enough(self) -> Self:
+        """No more starts than there are to choose from, and no seed beyond 2⁶³ - 1."""
+        if self.starts > self.candidates:
+            raise wrong("starts", f"{self.starts} starts cannot be chosen of {self.candidates} candidates")
+        if self.seed + self.candidates - 1 > MAX_SEED:
+            raise wrong("seed", "seed + candidates goes beyond 2^63 - 1")
+        return self
+
+
+class ProjectionSpec(Words):
+    """A projection: of which checkpoint and average, of the images in a file below the storage root."""
+
+    model: str
+    checkpoint: str
+    ema: float | None
+    images: str
+    count: int
+    steps: int
+    starts: int
+    candidates: int
+    seed: Seed
+
+
 class Keyframe(Request):
-    """A point to walk through: a seed or a latent, with a label, condition or input if the model takes one."""
+    """A point to walk through: a seed, a latent or an image, with a label, condition or input if the model takes one.
+
+    An image is projected first: what is walked through is the model's picture that comes nearest to it.
+    """
 
     seed: Seed | None = None
     latent: Latent | None = None
+    image: Picture | None = None
     label: Label | None = None
     condition: Vector | None = None
     input: Picture | None = None
 
     @model_validator(mode="after")
     def one_source(self) -> Self:
-        """Exactly one of seed and latent."""
-        if (self.seed is None) == (self.latent is None):
-            neither = self.seed is None
-            raise wrong("seed", "a keyframe is a seed or a latent: give exactly one", missing=neither)
+        """Exactly one of seed, latent and image."""
+        given = [name for name in ("seed", "latent", "image") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise wrong(given[0] if given else "seed", "a keyframe is a seed, a latent or an image: give exactly one",
+                        missing=not given)  # fmt: skip
         return self
 
 

@@ -7,7 +7,19 @@ from typing import Annotated, Final
 
 import typer
 
-from ganymede.commands import datasets, draw, evaluate, jobs, models, neighbours, reproduce, score, server, train
+from ganymede.commands import (
+    datasets,
+    draw,
+    evaluate,
+    jobs,
+    models,
+    neighbours,
+    project,
+    reproduce,
+    score,
+    server,
+    train,
+)
 from ganymede.errors import GanymedeError
 from ganymede.terminal import answer, tell
 
@@ -43,6 +55,7 @@ app.command()(draw.sample)
 app.command()(draw.interpolate)
 app.command()(neighbours.neighbours)
 app.command()(score.score)
+app.command()(project.project)
 app.command()(reproduce.reproduce)
 app.add_typer(models.app, name="models")
 

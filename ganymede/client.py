@@ -28,7 +28,16 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from gan.spec import DatasetRequest, EvaluateRequest, InterpolationSpec, SampleSpec, ScoreSpec, TrainRequest, Words
+from gan.spec import (
+    DatasetRequest,
+    EvaluateRequest,
+    InterpolationSpec,
+    ProjectRequest,
+    SampleSpec,
+    ScoreSpec,
+    TrainRequest,
+    Words,
+)
 from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
 from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Page, Record, Scores
 from ganymede.settings import ClientSettings
@@ -138,10 +147,23 @@ class Client(AbstractContextManager["Client"]):
         Images are PNG, JPEG or WebP files: their paths, their bytes, or their base64; `labels` say as what they are
         judged. Raises what `samples.create` raises, OSError for a path.
         """
-        body = _body(request)
-        if isinstance(body.get("images"), list):
-            body["images"] = [_picture(image) for image in body["images"]]
-        return _record(Scores, self.http.send("POST", "/v1/scores", json=body))
+        return _record(Scores, self.http.send("POST", "/v1/scores", json=_with_pictures(_body(request))))
+
+    def project(
+        self,
+        request: ProjectRequest | Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        progress: Callable[[Job], None] | None = None,
+    ) -> JsonObject:
+        """The latents whose pictures come nearest to images: `{data: [{index, latent, label, distance}], …}`.
+
+        `{"model": "digits", "images": […]}`; images are given as to `scores`. Queues a job and waits for it: raises as
+        `jobs.wait`.
+        """
+        body = _with_pictures(_body(request))
+        job = _record(Job, self.http.send("POST", "/v1/projections", json=body))
+        return self.jobs.wait(job.id, timeout=timeout, progress=progress).result or {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -444,6 +466,13 @@ def _body(request: Words | Mapping[str, Any]) -> JsonObject:
         if not isfinite(value):
             raise UsageError(f"{field} must be a finite number, not {value}")
     return dict(request)
+
+
+def _with_pictures(body: JsonObject) -> JsonObject:
+    """The body with its images as base64."""
+    if isinstance(body.get("images"), list):
+        body["images"] = [_picture(image) for image in body["images"]]
+    return body
 
 
 def _picture(image: str | Path | bytes) -> str:

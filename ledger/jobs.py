@@ -198,8 +198,9 @@ class Jobs:
             row = _find(session, id, lock=True)
             if row.status not in TERMINAL:
                 raise Conflict(f"job {id} is {row.status}: cancel it first")
+            images = [row.spec["images"]] if row.type == "project" else []
             session.execute(delete(JobRow).where(JobRow.id == id))
-            return [f"previews/{id}", *drop_barren(session, row.model_id)]
+            return [f"previews/{id}", *images, *drop_barren(session, row.model_id)]
 
     # ---- a worker's claim -------------------------------------------------------------------------------------------
 

@@ -50,9 +50,9 @@ def retire(session: Session, model_id: str, keep: int, keep_best: int) -> list[s
 
 
 def _waited_for(session: Session, model_id: str) -> set[str | None]:
-    """The checkpoints that evaluations are of which have not ended."""
+    """The checkpoints that evaluations and projections are of which have not ended."""
     evaluations = select(JobRow.spec["checkpoint"].as_string()).where(
-        JobRow.model_id == model_id, JobRow.type == "evaluate", JobRow.status.not_in(TERMINAL)
+        JobRow.model_id == model_id, JobRow.type.in_(("evaluate", "project")), JobRow.status.not_in(TERMINAL)
     )
     return set(session.scalars(evaluations))
 

@@ -25,6 +25,7 @@ from service.routes import (
     models,
     neighbours,
     probes,
+    projections,
     samples,
     scores,
 )
@@ -37,7 +38,7 @@ best by its metric), `faces@120000` (the checkpoint at that many images) or by a
 goes too.
 """
 
-ROOMS = (datasets, jobs, models, neighbours, directions, samples, interpolations, images, scores, probes)
+ROOMS = (datasets, jobs, models, neighbours, directions, samples, interpolations, images, scores, projections, probes)
 ROUTERS = tuple(room.router for room in ROOMS)
 
 UPLOADS = (("POST", "/v1/datasets"), ("POST", "/v1/models"))

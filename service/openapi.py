@@ -18,6 +18,7 @@ from gan.spec import (
     DatasetRequest,
     EvaluateRequest,
     InterpolationSpec,
+    ProjectRequest,
     SampleSpec,
     ScoreSpec,
     TrainRequest,
@@ -42,7 +43,16 @@ CAUSES: Final[dict[int, str]] = {
 """What a status means here."""
 
 
-BODIES = (DatasetRequest, TrainRequest, EvaluateRequest, SampleSpec, InterpolationSpec, ScoreSpec, CheckpointRequest)
+BODIES = (
+    DatasetRequest,
+    TrainRequest,
+    EvaluateRequest,
+    SampleSpec,
+    InterpolationSpec,
+    ScoreSpec,
+    ProjectRequest,
+    CheckpointRequest,
+)
 """What bodies are read as."""
 
 UNROUTED: Final[list[tuple[type[BaseModel], Literal["validation", "serialization"]]]] = [

@@ -16,7 +16,7 @@ T = TypeVar("T", bound="Resource")
 R = TypeVar("R")
 
 JobStatus = Literal["queued", "running", "pausing", "paused", "cancelling", "cancelled", "succeeded", "failed"]
-JobType = Literal["prepare", "train", "evaluate"]
+JobType = Literal["prepare", "train", "evaluate", "project"]
 
 
 def moment(seconds: float) -> datetime:
@@ -315,7 +315,7 @@ class Job(Resource):
     measured: Measured | None = Field(description="Of a training: when it ends or is let go of.")
     queue_position: int | None = Field(description="Jobs that go before it, itself included; null unless queued.")
     error: JobError | None
-    result: dict[str, Any] | None = Field(description="What an evaluation found; null until it has succeeded.")
+    result: dict[str, Any] | None = Field(description="Of an evaluation or projection that has succeeded.")
     ended_by: str | None
     retry_of: str | None
     started_at: datetime | None
@@ -631,6 +631,33 @@ class DirectionList(Answer):
     ema: float | None = Field(description="Half-life of the average that draws; 0: the raw generator; null: not known.")
     method: DirectionMethod
     data: list[Direction]
+
+
+class Projected(Answer):
+    """The latent of an image, the class that it was looked for as, and how far its picture is from the image."""
+
+    index: int
+    latent: list[float]
+    label: str | None
+    distance: float = Field(description="Root mean square of levels, as a share of the range.")
+
+
+class Projection(Answer):
+    """Images, as latents of a model."""
+
+    model_config = example(
+        object="projection",
+        model="digits",
+        checkpoint="ckpt_0123456789abcdef01234567",
+        ema=10000,
+        data=[{"index": 0, "latent": [0.5, -1.2], "label": "3", "distance": 0.08}],
+    )
+
+    object: Literal["projection"] = "projection"
+    model: str
+    checkpoint: str
+    ema: float | None = Field(description="Half-life of the average that draws; null: the default.")
+    data: list[Projected]
 
 
 class Alive(Answer):

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from gan.errors import InvalidRequest, LimitExceeded
-from gan.spec import ImageShape, NetworkSpec, ScoreSpec
+from gan.spec import ImageShape, NetworkSpec, ProjectRequest, ScoreSpec
 from service.engine.runtime import Floats, Loaded, Values
 from service.inputs import Allowance, opened_image
 from service.planning import FURTHEST, Asked, class_names, conditions_of, spread, vectors_of
@@ -45,7 +45,7 @@ def plan_scores(spec: ScoreSpec, loaded: Loaded) -> Judged:
     return Judged(x, c, labels or (None,) * len(x), 1)
 
 
-def asked_of(spec: ScoreSpec, count: int, kind: str) -> list[Asked]:
+def asked_of(spec: ScoreSpec | ProjectRequest, count: int, kind: str) -> list[Asked]:
     """What each row is judged as. Nothing is drawn here: what a model needs must be given."""
     if kind == "vector" and spec.condition is None:
         raise InvalidRequest("this model is conditioned on numbers: say which, in condition", param="condition")

@@ -39,7 +39,7 @@ def assign(
         capture=settings.train_capture,
         resume=[StateFile(**asdict(state)) for state in models.newest_states(resumable)] if resumable else [],
         changes=(job.measured or {}).get("changes", []),
-        evaluation=_evaluated(job, settings, models, datasets) if job.type == "evaluate" else None,
+        evaluation=_evaluated(job, settings, models, datasets) if job.type in ("evaluate", "project") else None,
     )
 
 
@@ -70,7 +70,7 @@ def _described(data: Dataset) -> dict[str, Any]:
 
 def _evaluated(job: Job, settings: Settings, models: Models, datasets: Datasets) -> dict[str, Any]:
     """What an evaluation compares the dataset with, and the extractor's weights."""
-    checkpoint, against, weights = job.spec["checkpoint"], job.spec["against"], settings.inception_weights
+    checkpoint, against, weights = job.spec["checkpoint"], job.spec.get("against"), settings.inception_weights
     return {
         "checkpoint": None if checkpoint is None else _checkpoint(checkpoint, models),
         "against": None if against is None else _against(against, datasets),

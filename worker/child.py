@@ -28,6 +28,7 @@ JOBS = {
     "prepare": "worker.jobs.prepare:run",
     "train": "worker.jobs.train:run",
     "evaluate": "worker.jobs.evaluate:run",
+    "project": "worker.jobs.project:run",
 }
 """Job type → `module:function`, imported when a job of that type is assigned: preparing does without torch."""
 

@@ -8,6 +8,7 @@ from gan.spec import InterpolationSpec
 from service.house import Inside
 from service.openapi import json_body, problems
 from service.parsing import body_of
+from service.projecting import with_latents
 from service.sampling import accepting, sampled
 from service.sampling_docs import INTERPOLATION_EXAMPLES, answers
 
@@ -29,6 +30,7 @@ async def create_interpolation(spec: Spec, request: Request, house: Inside) -> R
     A film strip as PNG (the default), WebP or JPEG; moving as GIF, APNG or, with `layout: "animation"`, WebP; a zip of
     frames; latents or pixels as JSON or NumPy array. Every keyframe is a frame; `loop` goes back to the first and
     leaves the repeat out. Between two labels the generator is given their mixture, between two inputs too; `input` is
-    that of the whole walk.
+    that of the whole walk. An `image` as a keyframe is projected first, which takes some seconds and a worker.
     """
-    return await sampled(house, spec, accepting(spec, request.headers.getlist("accept")))
+    choose = accepting(spec, request.headers.getlist("accept"))
+    return await sampled(house, await with_latents(house, spec), choose)

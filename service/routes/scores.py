@@ -2,9 +2,10 @@
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -16,6 +17,8 @@ from service.parsing import FORM, JSON, media_type, read, validated
 from service.sampling import check_most
 from service.schemas import Calibration, Scores
 from service.scoring import plan_scores, scored
+
+M = TypeVar("M", bound=BaseModel)
 
 router = APIRouter(prefix="/v1/scores", tags=["samples"])
 
@@ -54,8 +57,12 @@ BODIES: Final[dict[str, Any]] = {
 }
 
 
-async def from_form(request: Request) -> ScoreSpec:
-    """The request of a form: files `images`, fields `model` and `labels`, either as often as need be."""
+INTEGERS: Final = ("steps", "starts", "candidates", "seed")
+"""Fields of forms that are numbers: a form has words alone."""
+
+
+async def from_form(model: type[M], request: Request) -> M:
+    """The request of a form: files `images`, fields `labels` as often as need be, others once."""
     try:
         async with request.form(max_files=MOST_FILES, max_fields=MOST_FILES) as form:
             images = [await file.read() for file in form.getlist("images") if isinstance(file, UploadFile)]
@@ -66,24 +73,23 @@ async def from_form(request: Request) -> ScoreSpec:
         raise MalformedRequest(f"the form cannot be read: {error.detail}") from error
     if strange:
         raise InvalidRequest("a form's files are its images", param=min(strange))
-    body: dict[str, Any] = fields | {"images": [b64encode(image).decode() for image in images] or None}
-    return validated(ScoreSpec, body | ({"labels": labels} if labels else {}))
+    numbers = {name: int(fields[name]) for name in INTEGERS if fields.get(name, "").isdecimal()}
+    body: dict[str, Any] = fields | numbers | {"images": [b64encode(image).decode() for image in images] or None}
+    return validated(model, body | ({"labels": labels} if labels else {}))
 
 
-async def from_json(request: Request) -> ScoreSpec:
-    """The request of a JSON body."""
-    return await read(ScoreSpec, request)
+def form_reader(model: type[M]) -> Callable[[Request], Awaitable[M]]:
+    """The dependency that reads a body of JSON, or a form with files `images`."""
 
+    async def body(request: Request) -> M:
+        kind = media_type(request)
+        if kind == JSON:
+            return await read(model, request)
+        if kind == FORM:
+            return await from_form(model, request)
+        raise UnsupportedMedia(f"the body must be {JSON} or {FORM}, said in Content-Type")
 
-READERS: Final[dict[str, Callable[[Request], Awaitable[ScoreSpec]]]] = {JSON: from_json, FORM: from_form}
-
-
-async def asked(request: Request) -> ScoreSpec:
-    """The dependency that reads a body of either kind."""
-    kind = media_type(request)
-    if kind not in READERS:
-        raise UnsupportedMedia(f"the body must be {' or '.join(READERS)}, said in Content-Type")
-    return await READERS[kind](request)
+    return body
 
 
 @router.post(
@@ -92,7 +98,7 @@ async def asked(request: Request) -> ScoreSpec:
     openapi_extra=BODIES,
     responses=problems(400, 404, 409, 413, 415),
 )
-async def create_scores(spec: Annotated[ScoreSpec, Depends(asked)], house: Inside) -> Scores:
+async def create_scores(spec: Annotated[ScoreSpec, Depends(form_reader(ScoreSpec))], house: Inside) -> Scores:
     """Give images (or points) to the model's discriminator: a logit, and a probability in [0, 1] that they are real.
 
     The probability says how often such a logit was that of the data rather than of a sample, where both are equally
