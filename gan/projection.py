@@ -26,8 +26,10 @@ RATE = 0.1
 """Of Adam, at the start, in standard deviations of the prior a step."""
 OUTSIDE = 0.1
 """What a latent pays for being longer than the prior's are."""
-ROWS_OF_PIXELS = 2**18
-"""Pixels of a batch that is descended at once."""
+PIXELS_AT_ONCE = 2**18
+"""Pixels of the pictures that go through the networks together."""
+MEASURED = 64
+"""Random samples that the variances are those of."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,17 @@ class Start(NamedTuple):
     z: Tensor
     c: Tensor | None
 
+    def rows(self, which: Tensor | slice) -> "Start":
+        """Some of them."""
+        return Start(self.z[which], None if self.c is None else self.c[which])
+
 
 def project(players: Players, x: Tensor, c: Tensor | None, choices: Tensor | None, search: Search, tell: Tell) -> Found:
     """The latents of images x (N, C, H, W) in [-1, 1].
 
     c (N, …) are their conditions; or `choices` (M, K) are all that there are, of which the best is taken for each.
     """
-    step = max(1, ROWS_OF_PIXELS // (search.starts * x.shape[2] * x.shape[3]))
+    step = max(1, at_once(x) // search.starts)
     parts = []
     for start in range(0, len(x), step):
         rows = slice(start, min(start + step, len(x)))
@@ -89,7 +95,8 @@ def descended(
 ) -> Found:
     """The latents of some images, all descended together."""
     random = candidates(players, search, x, c, choices)
-    distance = Distance(players, drawn(players, random[0]), random[0].c)
+    some = random[0].rows(slice(min(MEASURED, at_once(x))))
+    distance = Distance(players, drawn(players, some), some.c)
     starts = chosen(players, distance, x, random, search.starts)
     targets = x.repeat_interleave(search.starts, dim=0)
     z, conditions = starts.z.clone().requires_grad_(True), starts.c
@@ -134,18 +141,31 @@ def candidates(players: Players, search: Search, x: Tensor, c: Tensor | None, ch
 
 def chosen(players: Players, distance: "Distance", x: Tensor, random: list[Start], starts: int) -> Start:
     """For each image the candidates whose pictures are nearest: (N · starts, …)."""
-    picked: list[Start] = []
-    known: tuple[Start, Tensor] | None = None
-    for target, start in zip(x, random, strict=True):
-        if known is None or known[0] is not start:
-            known = start, drawn(players, start)
-        pictures = known[1]
-        with torch.no_grad():
-            there = distance.of(target.expand_as(pictures), start.c)
-            order = distance.between(there, distance.of(pictures, start.c)).argsort()[:starts]
-        picked.append(Start(start.z[order], None if start.c is None else start.c[order]))
+    if all(start is random[0] for start in random):
+        ranks = ranked(players, distance, x, random[0])
+    else:
+        ranks = torch.cat([ranked(players, distance, x[[i]], start) for i, start in enumerate(random)])
+    orders = ranks.argsort(dim=1)[:, :starts]
+    picked = [start.rows(order) for start, order in zip(random, orders, strict=True)]
     conditions = [start.c for start in picked if start.c is not None]
     return Start(torch.cat([start.z for start in picked]), torch.cat(conditions) if conditions else None)
+
+
+@torch.no_grad()
+def ranked(players: Players, distance: "Distance", x: Tensor, start: Start) -> Tensor:
+    """How far each image (N, C, H, W) is from what each of M candidates makes: (N, M)."""
+    columns, step = [], at_once(x)
+    for first in range(0, len(start.z), step):
+        part = start.rows(slice(first, first + step))
+        made = distance.of(drawn(players, part), part.c)
+        seen = (distance.of(target.expand_as(made.pixels), part.c) for target in x)
+        columns.append(torch.stack([distance.between(one, made) for one in seen]))
+    return torch.cat(columns, dim=1)
+
+
+def at_once(x: Tensor) -> int:
+    """How many pictures like these go through the networks together."""
+    return max(1, PIXELS_AT_ONCE // (x.shape[2] * x.shape[3]))
 
 
 @torch.no_grad()
