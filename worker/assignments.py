@@ -70,7 +70,7 @@ def _described(data: Dataset) -> dict[str, Any]:
 
 def _evaluated(job: Job, settings: Settings, models: Models, datasets: Datasets) -> dict[str, Any]:
     """What an evaluation compares the dataset with, and the extractor's weights."""
-    checkpoint, against, weights = job.spec["checkpoint"], job.spec.get("against"), settings.inception_weights
+    checkpoint, against, weights = job.spec.get("checkpoint"), job.spec.get("against"), settings.inception_weights
     return {
         "checkpoint": None if checkpoint is None else _checkpoint(checkpoint, models),
         "against": None if against is None else _against(against, datasets),

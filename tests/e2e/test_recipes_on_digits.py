@@ -17,5 +17,5 @@ def test_a_recipe_is_trained_with_the_parameters_of_the_reference_and_scored(
     with stack.client() as client:
         head, _, real, row = recipes.rows(client, asked, tmp_path)
     assert len({len(line.split("|")) for line in (head, real, row)}) == 1
-    assert row.startswith("| `dcgan` | `dcgan` | 35 | 139,986 |")
+    assert row.startswith("| `dcgan` | `dcgan` | 29 | 105,024 |")
     assert row.count(" to ") == len(recipes.COLUMNS)

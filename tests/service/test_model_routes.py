@@ -71,10 +71,6 @@ def test_a_model_is_deleted_with_its_files_once_no_job_works_on_it(service: Runn
     assert service.http.get(f"/v1/jobs/{job.id}").json()["status"] == "succeeded"
 
 
-def test_uploading_a_model_is_not_built_yet(service: Running, is_problem: Check) -> None:
-    is_problem(service.http.post("/v1/models", files={"file": ("m.safetensors", b"x")}), 405, "method_not_allowed")
-
-
 # ---- pins ----
 
 

@@ -80,7 +80,7 @@ def test_without_its_inputs_a_dataset_of_pairs_is_missing(paired: Workshop) -> N
 def test_the_targets_alone_are_trained_on_where_the_request_says_so(paired: Workshop) -> None:
     line = trained(paired, conditional=False)
     header, tensors = read_model(paired.root / line.of(SavedCheckpoint)[-1].path)
-    assert (header.network.architecture, header.network.conditioning.kind) == ("r3", "none")
+    assert (header.network.architecture, header.network.conditioning.kind) == ("plain", "none")
     assert "inputs" not in tensors
 
 

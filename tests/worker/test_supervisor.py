@@ -65,7 +65,7 @@ def test_a_child_that_dies_without_a_word_is_an_attempt_and_the_third_fails_the_
 def test_a_job_type_without_code_fails_by_name(bench: Bench) -> None:
     bench.place = bench.workplace()
     job = bench.jobs.create("project", {})
-    object.__setattr__(bench.place, "job_table", None)
+    object.__setattr__(bench.place, "job_table", "no_jobs")
     bench.answer()
     error = bench.jobs.get(job.id).error
     assert error is not None
