@@ -1,4 +1,4 @@
--- Each request asks for another seed: `wrk … -s seeds.lua URL -- METHOD PATH BODY`, where %d stands for the seed.
+-- Each request asks for another seed: `wrk … -s seeds.lua URL -- FIRST METHOD PATH BODY`, where %d stands for the seed.
 local threads = 0
 
 function setup(thread)
@@ -7,13 +7,14 @@ function setup(thread)
 end
 
 function init(args)
-  method, path, body, seed = args[1], args[2], args[3], first
+  method, path, body, seed = args[2], args[3], args[4], tonumber(args[1]) + first
 end
 
 function request()
   seed = seed + 1
+  local number = string.format("%d", seed)
   local headers = { ["Content-Type"] = "application/json", ["Accept"] = "image/png" }
-  return wrk.format(method, path:gsub("%%d", seed), headers, body and body:gsub("%%d", seed) or nil)
+  return wrk.format(method, path:gsub("%%d", number), headers, body and body:gsub("%%d", number) or nil)
 end
 
 function done(summary, latency, requests)
