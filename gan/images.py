@@ -258,7 +258,7 @@ def exif(text: Text) -> Image.Exif:
 
 def png_options(text: Text) -> dict[str, Any]:
     """Runs alone are looked for (zlib's Z_RLE), no repeats further back: as small as level 4 on pictures of a generator
-    and smaller on enlarged ones, in half to three quarters of the time (docs/serving.md)."""
+    and smaller on enlarged ones, in less time."""
     return {"pnginfo": png_text(text), "compress_level": 1, "compress_type": RUN_LENGTHS}
 
 

@@ -1,18 +1,18 @@
 """Projections: from an image back to the latent that makes it, as a job, or at once under `Prefer: wait`."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Response
 
 from gan.spec import ProjectRequest
 from ledger.states import TERMINAL
+from service.forms import bodies, form_reader
 from service.headers import Wait, applied
 from service.house import Inside
-from service.openapi import COMPONENTS, problems
-from service.parsing import FORM, JSON
+from service.openapi import problems
+from service.parsing import JSON
 from service.projecting import awaited, found, queued
 from service.routes.jobs import place_of
-from service.routes.scores import form_reader
 from service.schemas import Job, Projection
 
 router = APIRouter(prefix="/v1/projections", tags=["samples"])
@@ -24,26 +24,6 @@ EXAMPLES: Final = {
         "value": {"model": "digits@best", "images": ["iVBORw…", "iVBORw…"], "labels": ["3"], "steps": 500},
     },
 }
-BODIES: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {"schema": {"$ref": COMPONENTS.format(model="ProjectRequest")}, "examples": EXAMPLES},
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": ["model", "images"],
-                    "properties": {
-                        "model": {"type": "string"},
-                        "labels": {"type": "array", "items": {"type": "string"}},
-                        "images": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        **{name: {"type": "integer"} for name in ("steps", "starts", "candidates", "seed")},
-                    },
-                }
-            },
-        },
-    }
-}
 
 
 @router.post(
@@ -51,7 +31,7 @@ BODIES: Final[dict[str, Any]] = {
     status_code=202,
     response_model=Job,
     summary="Find the latents of images",
-    openapi_extra=BODIES,
+    openapi_extra=bodies(ProjectRequest, EXAMPLES),
     responses=problems(400, 404, 409, 413, 415, 507) | {200: {"model": Projection, "description": "What was found."}},
 )
 async def create_projection(

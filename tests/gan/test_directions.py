@@ -44,14 +44,12 @@ def test_a_step_along_a_stronger_one_changes_the_first_layer_more_by_as_much_as_
     np.testing.assert_allclose(directions.vectors @ directions.vectors.T, np.eye(6), atol=1e-6)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("architecture", ["dcgan", "resnet"])
+@pytest.mark.parametrize(("architecture", "method"), [("dcgan", "pca"), ("resnet", "pca"), ("resnet", "factorisation")])
 def test_a_generator_that_is_served_has_those_of_the_one_that_was_trained(architecture, method) -> None:
+    """But for the weights of a folded layer, which its batch norm has stretched as well."""
     spec = network(architecture)
     trained = found(generator(spec), 6, "normal", method)
     served = found(for_serving(generator(spec)), 6, "normal", method)
-    if method == "factorisation" and architecture == "dcgan":
-        return  # folded, the layer's weights are stretched by its batch norm as well
     np.testing.assert_allclose(np.abs((trained.vectors * served.vectors).sum(axis=1)), 1, atol=1e-4)
 
 

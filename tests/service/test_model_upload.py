@@ -54,9 +54,14 @@ def test_it_draws_what_the_first_drew_and_judges_as_it_did(service) -> None:
     assert service.http.delete("/v1/models/again").status_code == 204
 
 
-def test_it_cannot_be_evaluated_by_data_that_is_not_there_but_by_other(service, is_problem: Check) -> None:
-    upload(service, "orphan", downloaded(service))
+def test_it_cannot_be_compared_with_data_that_is_not_there_but_with_other(service, is_problem: Check) -> None:
+    assert upload(service, "orphan", downloaded(service)).status_code == 201
     is_problem(service.http.get("/v1/models/orphan/neighbours?seed=1"), 409, "conflict")
+    evaluation = {"type": "evaluate", "model": "orphan"}
+    assert is_problem(service.http.post("/v1/jobs", json=evaluation), 409, "conflict")["param"] == "dataset"
+    service.images("others", count=100, shape=(8, 8, 1))
+    answer = service.http.post("/v1/jobs", json=evaluation | {"dataset": "others"})
+    assert (answer.status_code, answer.json()["dataset"]) == (202, "others"), answer.text
 
 
 def test_what_is_no_model_is_refused_and_leaves_nothing(service, is_problem: Check) -> None:
