@@ -312,6 +312,8 @@ SPEEDS: Final[dict[str, Speed]] = {
 }
 """Kind of device → how fast it is. The CPU's are fitted to 20 trainings on one core of a server (docs/learning.md); the
 GPU's are a guess, until jobs were measured on it."""
+STRIDED: Final = 1.6
+"""How many times as long strided 4×4 convolutions take as others of as many operations, on a CPU (docs/learning.md)."""
 HELD: Final = 3.0
 """Bytes held at the height of a step, per byte of the activations that one judged batch keeps; more with penalties."""
 HELD_PENALISED: Final = 6.0
@@ -340,7 +342,7 @@ def estimated(spec: TrainingSpec, facts: DatasetFacts, device: str) -> Estimate 
     averages = kept_generators(spec) * networks.generator.parameters
     state = (1 + states) * parameters + averages
     return Estimate(
-        round(seconds_of(spec, networks, speed), 1),
+        seconds_of(spec, networks, speed),
         speed.idle_bytes + memory_of(spec, networks, states) + held_data(facts),
         REAL * (parameters + averages + state),
     )
@@ -354,6 +356,7 @@ def seconds_of(spec: TrainingSpec, networks: Networks, speed: Speed) -> float:
         return sum(p * float(getattr(n, what)) for p, n in zip(passes, networks, strict=True))
 
     an_image = total("operations") / speed.operations + total("kept") / speed.numbers
+    an_image *= STRIDED if spec.network.architecture in ("dcgan", "plain") else 1.0
     an_image += total("kernels") * speed.kernel / spec.batch_size
     known = [] if spec.images is None else [spec.images * an_image]
     return min([*known, *([] if spec.max_seconds is None else [spec.max_seconds])], default=0.0)
