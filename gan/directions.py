@@ -24,6 +24,7 @@ from torch.nn.functional import leaky_relu
 from gan.latents import latents
 from gan.networks.dcgan import DcganGenerator
 from gan.networks.mlp import MlpGenerator
+from gan.networks.packing import Spread
 from gan.networks.plain import SLOPE, PlainGenerator
 from gan.networks.r3 import R3Generator
 from gan.networks.resnet import ResnetGenerator, UpBlock
@@ -130,7 +131,7 @@ def answers(generator: nn.Module, z: Tensor) -> Tensor:
     embedded = getattr(generator, "input", None)
     if embedded is not None:
         z = torch.cat([z, z.new_zeros(len(z), embedded.width - z.shape[1])], dim=1)
-    answer: Tensor = layer(z[:, :, None, None] if isinstance(layer, nn.ConvTranspose2d) else z)
+    answer: Tensor = layer(z[:, :, None, None] if isinstance(layer, nn.ConvTranspose2d | Spread) else z)
     return answer
 
 

@@ -1,4 +1,4 @@
-"""Pixels: uint8 ↔ [-1, 1], sizes, grids and film strips, and their encodings. NumPy and Pillow only.
+"""Pixels: uint8 ↔ [-1, 1], sizes, grids and film strips, and their encodings. NumPy, Pillow and ISA-L only.
 
 Batches of pixels are uint8 (N, H, W, C), one picture is uint8 (H, W, C), C = 1 (grey) or 3 (RGB), with alpha 2 or 4.
 Alpha is not premultiplied; what a format without it shows lies on white.
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops
 from PIL.GifImagePlugin import getdata, getheader
-from PIL.PngImagePlugin import PngInfo
 
+from gan import png
 from gan.errors import LimitExceeded
 
 Pixels = npt.NDArray[np.uint8]
@@ -28,14 +28,12 @@ PAPER: Final = 255
 PIXEL_ART: Final = 32
 """Pictures up to this side keep their pixels as squares when enlarged by a whole factor."""
 RUN_LENGTHS: Final = 3
-"""zlib's strategy Z_RLE."""
+"""zlib's strategy Z_RLE: as small as level 4 on pictures of a generator, in less time."""
 QUALITY: Final = 90
 """Of the lossy encodings; chroma is not subsampled."""
 EXIF_DESCRIPTION: Final = 0x010E
 EXIF_BYTES: Final = 60_000
 """An EXIF segment holds less than 64 KiB; a longer text is left out."""
-LONG_TEXT: Final = 1000
-"""PNG text beyond this many characters is compressed."""
 WEBP_MOVES: Final = 0x02
 WEBP_EXIF: Final = 0x08
 WEBP_ALPHA: Final = 0x10
@@ -195,17 +193,13 @@ class Format:
     media_type: str
     extension: str
     max_side: int
-    options: Callable[[Text], dict[str, Any]]
+    file: Callable[[Pixels, Text], bytes]
     alpha: bool = True
 
     def encode(self, picture: Pixels, text: Text | None = None) -> bytes:
         """A picture (H, W, C) → a file's bytes, with `text` inside. Raises LimitExceeded beyond `max_side`."""
         check_side(self, picture)
-        buffer = BytesIO()
-        to_pillow(picture if self.alpha else on_white(picture)).save(
-            buffer, self.extension.replace("jpg", "jpeg"), **self.options(text or {})
-        )
-        return buffer.getvalue()
+        return self.file(picture if self.alpha else on_white(picture), text or {})
 
 
 @dataclass(frozen=True)
@@ -239,14 +233,6 @@ def check_side(form: Format | Animation, picture: Pixels) -> None:
         raise LimitExceeded(f"{form.media_type} holds at most {form.max_side} pixels a side, not {side}", param="size")
 
 
-def png_text(text: Text) -> PngInfo:
-    """Text chunks, one a key; long ones compressed."""
-    chunks = PngInfo()
-    for key, value in text.items():
-        chunks.add_text(key, value, zip=len(value) > LONG_TEXT)
-    return chunks
-
-
 def exif(text: Text) -> Image.Exif:
     """The `ganymede` text as EXIF's ImageDescription, where it fits."""
     tags = Image.Exif()
@@ -256,20 +242,21 @@ def exif(text: Text) -> Image.Exif:
     return tags
 
 
-def png_options(text: Text) -> dict[str, Any]:
-    """Runs alone are looked for (zlib's Z_RLE), no repeats further back: as small as level 4 on pictures of a generator
-    and smaller on enlarged ones, in less time."""
-    return {"pnginfo": png_text(text), "compress_level": 1, "compress_type": RUN_LENGTHS}
-
-
-def webp_options(text: Text) -> dict[str, Any]:
+def webp_still(picture: Pixels, text: Text) -> bytes:
     """Lossy, at Pillow's default effort."""
-    return {"quality": QUALITY, "exif": exif(text)}
+    return saved(picture, "webp", quality=QUALITY, exif=exif(text))
 
 
-def jpeg_options(text: Text) -> dict[str, Any]:
+def jpeg_still(picture: Pixels, text: Text) -> bytes:
     """Without chroma subsampling, which would smear small pictures."""
-    return {"quality": QUALITY, "subsampling": 0, "exif": exif(text)}
+    return saved(picture, "jpeg", quality=QUALITY, subsampling=0, exif=exif(text))
+
+
+def saved(picture: Pixels, form: str, **options: Any) -> bytes:
+    """A file as Pillow writes it."""
+    buffer = BytesIO()
+    to_pillow(picture).save(buffer, form, **options)
+    return buffer.getvalue()
 
 
 # ---- moving ----------------------------------------------------------------------------------------------------------
@@ -322,7 +309,7 @@ def apng_file(frames: Sequence[Image.Image], durations: Sequence[int], text: Tex
     way = "disposal" if frames[0].has_transparency_data else "blend"
     turns = [index % 2 for index in range(len(frames))]
     moving = {"save_all": True, "append_images": frames[1:], "duration": list(durations), "loop": 0, way: turns}
-    frames[0].save(buffer, "png", **moving, **png_options(text))
+    frames[0].save(buffer, "png", **moving, pnginfo=png.text_chunks(text), compress_level=1, compress_type=RUN_LENGTHS)
     return buffer.getvalue()
 
 
@@ -362,9 +349,9 @@ def triples(*numbers: int) -> bytes:
 
 
 STILLS: Final[dict[str, Format]] = {
-    "png": Format("image/png", "png", 1_000_000, png_options),
-    "webp": Format("image/webp", "webp", 16_383, webp_options),
-    "jpeg": Format("image/jpeg", "jpg", 65_500, jpeg_options, alpha=False),
+    "png": Format("image/png", "png", 1_000_000, png.encoded),
+    "webp": Format("image/webp", "webp", 16_383, webp_still),
+    "jpeg": Format("image/jpeg", "jpg", 65_500, jpeg_still, alpha=False),
 }
 
 ANIMATIONS: Final[dict[str, Animation]] = {

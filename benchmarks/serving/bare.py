@@ -17,7 +17,9 @@ from torch import nn
 
 from benchmarks.serving.model import SPEC, generator
 from gan.images import STILLS
+from gan.networks.build import generator_example
 from gan.networks.folding import for_serving
+from gan.networks.packing import pack
 from service.engine.runtime import levels
 
 BATCH: Final = 16
@@ -52,6 +54,7 @@ def limit(rounds: int = 40) -> dict[str, float]:
     """Images a second: the network as it is trained, as it is served, the encoder, and the served one with encoding."""
     eager = generator()
     folded = for_serving(deepcopy(eager))
+    pack(folded, *generator_example(SPEC))
     z = torch.randn(BATCH, SPEC.latent_dim, generator=torch.Generator().manual_seed(1))
     images = drawn(folded, z)
     works = (

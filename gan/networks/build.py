@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.networks.conditioning import ProjectionHead
@@ -13,7 +13,7 @@ from gan.networks.plain import PlainDiscriminator, PlainGenerator
 from gan.networks.r3 import R3Discriminator, R3Generator
 from gan.networks.resnet import ResnetDiscriminator, ResnetGenerator
 from gan.networks.unet import UnetGenerator
-from gan.spec import NetworkSpec
+from gan.spec import ImageShape, NetworkSpec
 
 
 class Networks(NamedTuple):
@@ -51,6 +51,27 @@ def build_discriminator(spec: NetworkSpec, seed: int = 0) -> nn.Module:
         if spec.spectral_norm:
             normalise_spectrally(network)
     return network
+
+
+def generator_example(spec: NetworkSpec) -> tuple[Tensor, Tensor | None]:
+    """What a generator of `spec` takes for one row: z (1, latent_dim) and c, all zeros."""
+    return torch.zeros(1, spec.latent_dim), condition_example(spec)
+
+
+def discriminator_example(spec: NetworkSpec) -> tuple[Tensor, Tensor | None]:
+    """What a discriminator of `spec` takes for one row: x (1, C, H, W) or (1, dims) and c, all zeros."""
+    shape = spec.shape
+    size = (shape.channels, shape.height, shape.width) if isinstance(shape, ImageShape) else (shape.dims,)
+    return torch.zeros(1, *size), condition_example(spec)
+
+
+def condition_example(spec: NetworkSpec) -> Tensor | None:
+    """c (1, size), of images (1, size, H, W); None for a network without conditions."""
+    kind, shape = spec.conditioning.kind, spec.shape
+    if kind == "none":
+        return None
+    area = (shape.height, shape.width) if kind == "image" and isinstance(shape, ImageShape) else ()
+    return torch.zeros(1, spec.conditioning.size, *area)
 
 
 def normalise_spectrally(network: nn.Module) -> None:

@@ -72,7 +72,8 @@ class Runtime:
         import torch
 
         import gan.checkpoint
-        import gan.networks.folding  # noqa: F401  # so that the first request does not wait for their imports
+        import gan.networks.folding
+        import gan.networks.packing  # noqa: F401  # so that the first request does not wait for their imports
 
         torch.set_num_threads(self._threads or default_threads())
         torch.backends.cudnn.allow_tf32 = False  # ten bits of mantissa would let a batch's size show in its pixels
@@ -86,16 +87,23 @@ class Runtime:
     def open(self, path: Path, sha256: str, part: Part = None) -> Loaded:
         """Reads one network of a model file and puts it on the device. CheckpointCorrupt as `gan.checkpoint`."""
         from gan.checkpoint import load_discriminator, load_generator
+        from gan.networks.build import discriminator_example, generator_example
         from gan.networks.folding import for_serving
+        from gan.networks.packing import pack
 
         opened = load_discriminator(path, sha256) if part == "discriminator" else load_generator(path, sha256, part)
+        size = size_of(opened)
+        module = for_serving(opened.module).to(self.device)
+        if self.device == "cpu":
+            example = discriminator_example if part == "discriminator" else generator_example
+            pack(module, *example(opened.header.network))
         return Loaded(
             header=opened.header,
-            module=for_serving(opened.module).to(self.device),
+            module=module,
             mean=array_of(opened.mean),
             std=array_of(opened.std),
             conditions=array_of(opened.conditions),
-            bytes=size_of(opened),
+            bytes=size,
             ema=opened.ema,
         )
 

@@ -197,3 +197,20 @@ def test_a_side_beyond_the_format_names_the_limit():
     with pytest.raises(LimitExceeded, match="image/webp holds at most 16383 pixels a side, not 16384"):
         STILLS["webp"].encode(wide)
     assert STILLS["png"].encode(wide)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (31, 33)])
+def test_a_png_of_any_size_and_channels_is_read_back_by_another_reader_level_by_level(channels, size):
+    picture = np.random.default_rng(channels).integers(0, 256, (*size, channels), dtype=np.uint8)
+    image = opened(STILLS["png"].encode(picture, {"Title": "Ω", "ganymede": "x" * 5000, "Software": "Ganymede"}))
+    assert image.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+    assert np.array_equal(np.asarray(image).reshape(picture.shape), picture)
+    image.load()
+    assert image.text == {"Title": "Ω", "ganymede": "x" * 5000, "Software": "Ganymede"}
+
+
+def test_a_view_of_a_picture_is_encoded_as_it_looks():
+    picture = np.random.default_rng(0).integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    turned = picture.transpose(1, 0, 2)[::-1]
+    assert np.array_equal(np.asarray(opened(STILLS["png"].encode(turned))), turned)
