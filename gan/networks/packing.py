@@ -1,10 +1,11 @@
 """Convolutions for a CPU whose weights lie as oneDNN reads them: otherwise they are brought there at every call.
 
-That takes as long as the convolutions of one small picture (docs/serving.md). The operators are those that PyTorch's own
-compiler uses for frozen networks (`torch._inductor.fx_passes.mkldnn_fusion`), where PyTorch has oneDNN; elsewhere, and
-on GPUs, networks stay as they are. What is computed is the same up to rounding.
+That takes as long as the convolutions of one small picture (docs/serving.md). The operators are those that PyTorch's
+own compiler uses for frozen networks (`torch._inductor.fx_passes.mkldnn_fusion`), where PyTorch has oneDNN; elsewhere,
+and on GPUs, networks stay as they are. What is computed is the same up to rounding.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import torch
@@ -34,19 +35,19 @@ class Packed(nn.Module):
         self.geometry = geometry(original)
         self.transposed = isinstance(original, nn.ConvTranspose2d)
         hint = [HINTED, *inputs[1:]]
+        operators = torch.ops.mkldnn
+        self.compute: Callable[..., Tensor] = (
+            operators._convolution_transpose_pointwise if self.transposed else operators._convolution_pointwise
+        )
         self.weight = reordered(original.weight.detach(), self.geometry, hint, transposed=self.transposed)
         self.register_buffer("bias", None if original.bias is None else original.bias.detach())
 
     def forward(self, x: Tensor) -> Tensor:
         """What the original answers."""
         padding, stride, dilation, groups = self.geometry
-        if self.transposed:
-            answer: Tensor = torch.ops.mkldnn._convolution_transpose_pointwise(
-                x, self.weight, self.bias, padding, [0, 0], stride, dilation, groups, "none", [], ""
-            )
-            return answer
-        answer = torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, padding, stride, dilation, groups, "none", [], ""
+        outside = ([0, 0],) * self.transposed
+        answer: Tensor = self.compute(
+            x, self.weight, self.bias, padding, *outside, stride, dilation, groups, "none", [], ""
         )
         return answer
 
@@ -54,6 +55,7 @@ class Packed(nn.Module):
 class Spread(nn.Module):
     """A transposed convolution of a single pixel, (N, C, 1, 1) → (N, K, h, w): a matrix product, channels last."""
 
+    weight: Tensor
     bias: Tensor | None
 
     def __init__(self, original: nn.ConvTranspose2d) -> None:
@@ -88,18 +90,16 @@ def geometry(original: Convolution) -> Geometry:
 def reordered(weight: Tensor, shape: Geometry, hint: list[int], *, transposed: bool) -> Tensor:
     """The weights in oneDNN's own order, which no other operator reads."""
     padding, stride, dilation, groups = shape
-    if transposed:
-        turned: Tensor = torch.ops.mkldnn._reorder_convolution_transpose_weight(
-            weight, padding, [0, 0], stride, dilation, groups, hint
-        )
-        return turned
-    turned = torch.ops.mkldnn._reorder_convolution_weight(weight, padding, stride, dilation, groups, hint)
-    return turned
+    operators = torch.ops.mkldnn
+    reorder: Callable[..., Tensor] = (
+        operators._reorder_convolution_transpose_weight if transposed else operators._reorder_convolution_weight
+    )
+    return reorder(weight, padding, *([0, 0],) * transposed, stride, dilation, groups, hint)
 
 
 def packable(module: nn.Module) -> bool:
     """Whether a module is a convolution that oneDNN computes as it is."""
-    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d) or not torch.backends.mkldnn.is_available():
+    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d) or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     plain = module.padding_mode == "zeros" and not isinstance(module.padding, str)
     return plain and not any(module.output_padding) and module.weight.dtype == torch.float32
@@ -107,7 +107,7 @@ def packable(module: nn.Module) -> bool:
 
 @torch.no_grad()
 def pack(network: nn.Module, *inputs: Tensor | None) -> None:
-    """Packs a network's convolutions in place, for pictures of the sizes that arise from `inputs`, which it is run on."""
+    """Packs a network's convolutions in place, for the sizes that arise when it is run on `inputs`."""
     for name, size in input_sizes(network, *inputs).items():
         network.set_submodule(name, packed(network.get_submodule(name), size))
 
