@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
     service_threads: Threads = Field(
         0,
-        description="CPU threads of one forward pass in the service; 0 = half of the cores, the others encode.",
+        description="Cores that forward passes in the service may use at once; 0 = all of them.",
     )
     train_threads: Threads = Field(
         0, description="CPU threads of a training child; 0 = all cores but one, which serves."

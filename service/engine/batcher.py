@@ -1,8 +1,8 @@
-"""Requests meet here: one thread runs the forwards, and takes whatever is waiting whenever it is free.
+"""Requests meet here: a few threads run the forwards, and each takes whatever is waiting whenever it is free.
 
 There is no window to wait for: alone, a request runs at once; in company, requests for the same model share a batch.
-A batch is bounded in pixels. What of a request does not fit goes to the end of the line, so that a request for a
-thousand images delays one for a single image by at most one batch.
+A batch is bounded in pixels and shared fairly, so that a request for a thousand images delays one for a single image by
+the batches that are being computed when it comes, and no more.
 """
 
 import threading
@@ -19,7 +19,8 @@ from gan.errors import Unavailable
 from service.engine.runtime import BATCH_ROWS, Floats, Loaded, Values
 from service.meters import Meters
 
-Forward = Callable[[Loaded, Floats, Floats | None], Values]
+Forward = Callable[[Loaded, Floats, Floats | None, int], Values]
+"""A network on one batch; the number is how many batches are computed at this moment, this one too."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,11 @@ class Forwarded(NamedTuple):
 
 @dataclass(eq=False)
 class Waiting:
-    """A request in line. `done` of its rows are computed and lie in `parts`, in order."""
+    """A request in line. The first `taken` of its rows are in batches; `parts` are those computed, by their first row.
+
+    `computing` is the time that its batches took, `done` how many of its rows are computed. Once in batches, it is
+    changed under the batcher's lock alone.
+    """
 
     loaded: Loaded
     z: Floats
@@ -53,19 +58,28 @@ class Waiting:
     arrived: float = field(default_factory=perf_counter)
     began: float = 0.0
     computing: float = 0.0
+    taken: int = 0
     done: int = 0
-    parts: list[Values] = field(default_factory=list)
+    answered: bool = False
+    parts: dict[int, Values] = field(default_factory=dict)
 
     @property
     def rest(self) -> int:
-        """Rows still to be computed."""
-        return len(self.z) - self.done
+        """Rows that no batch has taken yet."""
+        return len(self.z) - self.taken
+
+    def take(self, rows: int) -> "Share":
+        """The next rows, for a batch."""
+        share = Share(self, self.taken, self.taken + rows)
+        self.taken = share.stop
+        return share
 
     def forwarded(self) -> Forwarded:
         """The answer, once nothing is left to do."""
-        whole = self.parts[0] if len(self.parts) == 1 else np.concatenate(self.parts)
+        parts = [self.parts[start] for start in sorted(self.parts)]
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
         spent = perf_counter() - self.began
-        return Forwarded(whole, Timing(self.began - self.arrived, spent - self.computing, self.computing))
+        return Forwarded(whole, Timing(self.began - self.arrived, max(0.0, spent - self.computing), self.computing))
 
 
 class Share(NamedTuple):
@@ -77,7 +91,7 @@ class Share(NamedTuple):
 
 
 class Batcher:
-    """The line of requests, and the thread's loop (`run`). `submit` and `close` may be called from any thread."""
+    """The line of requests, and the threads' loop (`run`). `submit` and `close` may be called from any thread."""
 
     def __init__(self, forward: Forward, max_waiting: int, meters: Meters) -> None:
         self._forward = forward
@@ -86,6 +100,7 @@ class Batcher:
         self._line: deque[Waiting] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._busy = 0
 
     def submit(self, loaded: Loaded, z: Floats, c: Floats | None) -> Future[Forwarded]:
         """Puts rows in line, z (N ≥ 1, …) and c (N, …) as the network takes them. Cancelling the future takes them out.
@@ -113,25 +128,35 @@ class Batcher:
         return len(self._line)
 
     def run(self, batch_pixels: int) -> None:
-        """Serves batch after batch until `close`; whoever is in line then is told so."""
+        """Serves batch after batch until `close`; whoever is in line then is told so. For any number of threads."""
         while batch := self._next(batch_pixels):
-            self._serve(batch)
-        for request in self._line:
-            if request.future.set_running_or_notify_cancel():
-                request.future.set_exception(Unavailable("the server is ending"))
+            try:
+                self._serve(batch)
+            finally:
+                self._busy_by(-1)
+        with self._changed:
+            left, self._line = self._line, deque()
+        for request in left:
+            self._tell(request, Unavailable("the server is ending"))
 
     def close(self) -> None:
-        """Ends `run` after the batch that it is at; no request is taken any more."""
+        """Ends `run` in every thread after the batch that it is at; no request is taken any more."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def _busy_by(self, change: int) -> int:
+        with self._changed:
+            self._busy += change
+            return self._busy
 
     def _next(self, batch_pixels: int) -> list[Share]:
-        """The next batch; empty once closed. Whatever has rows left goes to the end of the line."""
+        """The next batch, which counts as busy; empty once closed. What has rows left goes to the end of the line."""
         with self._changed:
             while not self._closed:
                 self._line = deque(request for request in self._line if not request.future.cancelled())
                 if self._line:
+                    self._busy += 1
                     return self._take(batch_pixels)
                 self._changed.wait()
         return []
@@ -139,15 +164,14 @@ class Batcher:
     def _take(self, batch_pixels: int) -> list[Share]:
         loaded = self._line[0].loaded
         room = min(BATCH_ROWS, max(1, batch_pixels // loaded.pixels))
-        shares: list[Share] = []
-        for request in [request for request in self._line if request.loaded is loaded]:
-            rows = min(room, request.rest)
-            if rows == 0:
-                break
-            shares.append(Share(request, request.done, request.done + rows))
-            room -= rows
+        chosen = [request for request in self._line if request.loaded is loaded][:room]
+        for request in chosen:
             self._line.remove(request)
-        self._line.extend(share.request for share in shares if share.stop < len(share.request.z))
+        rows = fair(room, [request.rest for request in chosen])
+        shares = [request.take(count) for request, count in zip(chosen, rows, strict=True)]
+        self._line.extend(request for request in chosen if request.rest)
+        if self._line:
+            self._changed.notify()  # another thread, if one is free
         return shares
 
     def _serve(self, batch: list[Share]) -> None:
@@ -164,27 +188,51 @@ class Batcher:
             return
         offset = 0
         for request, start, stop in batch:
-            request.parts.append(values[offset : offset + stop - start])
-            request.done, request.computing = stop, request.computing + seconds
+            self._give(request, start, values[offset : offset + stop - start], seconds)
             offset += stop - start
-            if request.rest == 0 and request.future.set_running_or_notify_cancel():
-                request.future.set_result(request.forwarded())
+
+    def _give(self, request: Waiting, start: int, rows: Values, seconds: float) -> None:
+        """Hands a request its rows, and the whole once these were the last."""
+        with self._changed:
+            request.parts[start] = rows
+            request.done, request.computing = request.done + len(rows), request.computing + seconds
+            complete = request.done == len(request.z) and not request.answered
+            request.answered |= complete
+        if complete and request.future.set_running_or_notify_cancel():
+            request.future.set_result(request.forwarded())
 
     def _compute(self, batch: list[Share]) -> tuple[Values, float]:
         z = np.concatenate([request.z[start:stop] for request, start, stop in batch])
         rows = [request.c[start:stop] for request, start, stop in batch if request.c is not None]
         began = perf_counter()
-        values = self._forward(batch[0].request.loaded, z, np.concatenate(rows) if rows else None)
+        values = self._forward(batch[0].request.loaded, z, np.concatenate(rows) if rows else None, self._busy)
         seconds = perf_counter() - began
         self._meters.rows.observe(len(z))
         self._meters.forward.observe(seconds)
         return values, seconds
 
     def _fail(self, batch: list[Share], error: Exception) -> None:
-        """Tells every request of a batch, and takes the rest of them out of the line."""
+        """Tells every request of a batch, and takes what is left of them out of the line."""
         failed = {id(request) for request, _, _ in batch}
         with self._changed:
             self._line = deque(request for request in self._line if id(request) not in failed)
         for request, _, _ in batch:
-            if request.future.set_running_or_notify_cancel():
-                request.future.set_exception(error)
+            self._tell(request, error)
+
+    def _tell(self, request: Waiting, error: Exception) -> None:
+        """Hands a request an error, unless it is answered already or has given up."""
+        with self._changed:
+            first, request.answered = not request.answered, True
+        if first and request.future.set_running_or_notify_cancel():
+            request.future.set_exception(error)
+
+
+def fair(room: int, wanted: list[int]) -> list[int]:
+    """How many of `room` rows each gets, of as many who want one or more as there are rows at most: all that it wants,
+    or as much as any other that gets less than it wants, to a row."""
+    given = [0] * len(wanted)
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    for place, index in enumerate(order):
+        given[index] = min(wanted[index], room // (len(order) - place))
+        room -= given[index]
+    return given

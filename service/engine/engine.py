@@ -1,4 +1,4 @@
-"""What serving computes with: one device, one forward thread, a cache of generators, and threads that encode."""
+"""What serving computes with: one device, threads for forwards, a cache of generators, and threads that encode."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ logger = logging.getLogger("service.engine")
 
 
 class Engine:
-    """Generators, ready to sample. `start` returns at once: torch loads in the forward thread, and requests wait.
+    """Generators, ready to sample. `start` returns at once: torch loads in a thread of its own, and requests wait.
 
     `generator`, `sample` and `work` are called from the event loop and never hold it.
     """
@@ -53,22 +53,23 @@ class Engine:
         self._directions: dict[tuple[str, float | None, str], Directions] = {}
         self._started: Future[None] = Future()
         self._started.set_running_or_notify_cancel()  # a waiter that gives up must not cancel it for the others
-        self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
+        self._threads = [threading.Thread(target=self._run, name="forward", daemon=True)]
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._workers = ThreadPoolExecutor(len(sched_getaffinity(0)), thread_name_prefix="encode")
 
     def start(self) -> None:
-        """Starts the forward thread; call it once."""
+        """Starts the first forward thread, which starts the others; call it once."""
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._thread.start()
+        self._threads[0].start()
 
     def close(self) -> None:
         """Ends all threads after what they are at; whoever still waits is told 503."""
         self._batcher.close()
         for pool in (self._loader, self._workers):
             pool.shutdown(wait=True, cancel_futures=True)
-        if self._thread.is_alive():
-            self._thread.join()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
 
     @property
     def state(self) -> Literal["loading", "ready", "failed"]:
@@ -136,13 +137,18 @@ class Engine:
             return await loop.run_in_executor(self._loader, self._runtime.open, path, checkpoint.sha256, part)
 
     def _run(self) -> None:
-        """The forward thread: gets ready, then serves until closed."""
+        """The first forward thread: gets ready, starts the others that the device is good for, serves until closed."""
         try:
             self._runtime.start()
         except Exception as error:  # nobody watches this thread: whatever it is, the requests must hear of it
             logger.error("sampling is off: %s", error)
             self._started.set_exception(Unavailable(f"sampling is off: {error}", retry_after=60))
             return
+        pixels = self._runtime.batch_pixels
+        for _ in range(1, self._runtime.lanes):
+            another = threading.Thread(target=self._batcher.run, args=(pixels,), name="forward", daemon=True)
+            self._threads.append(another)
+            another.start()
         self._started.set_result(None)
         logger.info("sampling on %s", self._runtime.device)
-        self._batcher.run(self._runtime.batch_pixels)
+        self._batcher.run(pixels)

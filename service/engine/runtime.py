@@ -1,4 +1,4 @@
-"""The device and the models on it: torch is imported here, behind everybody's back, and used by one thread at a time.
+"""The device and the models on it: torch is imported here, behind everybody's back.
 
 Nothing of torch is imported with this module: the service answers while torch loads.
 """
@@ -34,6 +34,9 @@ BATCH_PIXELS: Final = {"cpu": 2**16, "cuda": 2**20}
 """Pixels of one batch, by kind of device: on a CPU 16 images of 64×64, where larger batches gain nothing."""
 BATCH_ROWS: Final = 4096
 """Rows of one batch at most, however small they are."""
+CORES_A_LANE: Final = 4
+MOST_THREADS: Final = 8
+"""Threads of one batch, which more would not make faster."""
 
 
 @dataclass(frozen=True)
@@ -60,22 +63,25 @@ class Loaded:
 
 
 class Runtime:
-    """One device. `start` once, in the thread that will call `forward`; `open` in any thread after that."""
+    """One device. `start` once, in a thread that will call `forward`; `open` in any thread after that.
 
-    def __init__(self, device: str, threads: int) -> None:
+    `cores` are those that forwards may use, all of the process's for 0; networks on a GPU need none.
+    """
+
+    def __init__(self, device: str, cores: int) -> None:
         self._asked = device
-        self._threads = threads
+        self._cores = cores or len(os.sched_getaffinity(0))
         self.device = "cpu"
 
     def start(self) -> None:
-        """Imports torch, sets its threads once for the process, finds the device. Unavailable if it is not there."""
+        """Imports torch and finds the device. Unavailable if it is not there."""
         import torch
 
         import gan.checkpoint
         import gan.networks.folding
         import gan.networks.packing  # noqa: F401  # so that the first request does not wait for their imports
 
-        torch.set_num_threads(self._threads or default_threads())
+        torch.set_num_threads(1)  # of every thread that does not say otherwise
         torch.backends.cudnn.allow_tf32 = False  # ten bits of mantissa would let a batch's size show in its pixels
         self.device = device_of(self._asked)
 
@@ -83,6 +89,19 @@ class Runtime:
     def batch_pixels(self) -> int:
         """Pixels of one batch on this device."""
         return BATCH_PIXELS[self.device.partition(":")[0]]
+
+    @property
+    def lanes(self) -> int:
+        """Batches that are computed at the same time: two where there are two cores, one for four cores of more.
+
+        Two batches with a thread each take less than two batches, one after the other, with two threads each: threads
+        wait for one another in every layer, for long where another process has taken one's core.
+        """
+        return 1 if self.device != "cpu" else min(self._cores, max(2, self._cores // CORES_A_LANE))
+
+    def threads(self, busy: int) -> int:
+        """Threads of a batch that is one of `busy` at this moment."""
+        return max(1, min(self._cores // max(1, busy), MOST_THREADS))
 
     def open(self, path: Path, sha256: str, part: Part = None) -> Loaded:
         """Reads one network of a model file and puts it on the device. CheckpointCorrupt as `gan.checkpoint`."""
@@ -121,12 +140,16 @@ class Runtime:
         on_host = loaded.module if self.device == "cpu" else deepcopy(loaded.module).cpu()
         return found(on_host, network.latent_dim, network.latent_distribution, method)
 
-    def forward(self, loaded: Loaded, z: Floats, c: Floats | None) -> Values:
+    def forward(self, loaded: Loaded, z: Floats, c: Floats | None, busy: int = 1) -> Values:
         """One batch: latents (N, latent_dim) and conditions (N, K) → images or points. OutOfMemory, typed.
 
-        Of a discriminator: images (N, C, H, W) in [-1, 1] or standardised points (N, D) → logits (N,).
+        Of a discriminator: images (N, C, H, W) in [-1, 1] or standardised points (N, D) → logits (N,). `busy` is how
+        many batches are computed at this moment, in as many threads.
         """
         import torch
+
+        if torch.get_num_threads() != self.threads(busy):
+            torch.set_num_threads(self.threads(busy))
 
         try:
             with torch.inference_mode():
@@ -140,11 +163,6 @@ class Runtime:
         import torch
 
         return torch.from_numpy(array).to(self.device)
-
-
-def default_threads() -> int:
-    """Half of the cores this process may use, at least one: the other half encodes pictures and answers."""
-    return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
 def device_of(asked: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gan.errors import Unavailable
-from service.engine.batcher import Batcher
+from service.engine.batcher import Batcher, fair
 from service.meters import Meters
 
 SMALL = SimpleNamespace(pixels=64)
@@ -21,11 +21,13 @@ class Forward:
     """Squares its latents; holds each batch until it is let go, and notes how many rows it had."""
 
     def __init__(self, held=False):
-        self.batches = []
+        self.batches, self.busy, self.lock = [], [], threading.Lock()
         self.go = threading.Semaphore(0)
         self.held = held
 
-    def __call__(self, loaded, z, c):
+    def __call__(self, loaded, z, c, busy):
+        with self.lock:
+            self.busy.append(busy)
         if self.held:
             self.go.acquire()
         self.batches.append((loaded, len(z)))
@@ -35,17 +37,19 @@ class Forward:
 
 
 @contextmanager
-def running(forward, max_waiting=100):
+def running(forward, max_waiting=100, lanes=1):
     batcher = Batcher(forward, max_waiting, Meters())
-    thread = threading.Thread(target=batcher.run, args=(BUDGET,))
-    thread.start()
+    threads = [threading.Thread(target=batcher.run, args=(BUDGET,)) for _ in range(lanes)]
+    for thread in threads:
+        thread.start()
     try:
         yield batcher
     finally:
         batcher.close()
         forward.go.release(1000)
-        thread.join(30)
-        assert not thread.is_alive()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
 
 
 def rows(count, value=1.0):
@@ -94,20 +98,64 @@ def test_models_do_not_share_a_batch_and_take_turns_by_arrival():
     assert forward.batches == [(SMALL, 1), (LARGE, 1), (SMALL, 2), (LARGE, 1)]
 
 
-def test_a_large_request_is_cut_and_delays_a_small_one_by_one_batch_at_most():
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_large_request_is_cut_and_delays_a_small_one_by_the_batches_under_way_alone(lanes):
     forward = Forward(held=True)
-    with running(forward) as batcher:
+    with running(forward, lanes=lanes) as batcher:
         large = batcher.submit(SMALL, np.arange(1000, dtype=np.float32)[:, None].repeat(3, axis=1), None)
-        until(lambda: len(batcher._line) == 1)
+        until(lambda: len(forward.busy) == lanes)
         small = batcher.submit(SMALL, rows(1, 7), None)
-        forward.go.release(2)
+        forward.go.release(lanes + 1)
         np.testing.assert_array_equal(small.result(30).values, rows(1, 49))
-        assert len(forward.batches) == 2
+        assert len(forward.batches) <= lanes + 1
         forward.go.release(1000)
         values, timing = large.result(30)
     np.testing.assert_array_equal(values[:, 0], np.arange(1000, dtype=np.float32) ** 2)
     assert max(count for _, count in forward.batches) == 16
     assert timing.forward > 0
+
+
+def test_batches_are_computed_at_the_same_time_and_know_how_many_they_are():
+    forward = Forward(held=True)
+    with running(forward, lanes=3) as batcher:
+        futures = []
+        for count in (1, 2, 3):
+            futures.append(batcher.submit(SMALL, rows(1), None))
+            until(lambda count=count: len(forward.busy) == count)
+        forward.go.release(3)
+        for future in futures:
+            future.result(30)
+        until(lambda: batcher._busy == 0)
+        futures.append(batcher.submit(SMALL, rows(1), None))
+        until(lambda: len(forward.busy) == 4)
+    assert forward.busy == [1, 2, 3, 1]
+
+
+def test_a_request_whose_batches_all_fail_at_the_same_time_is_told_once():
+    forward = Forward(held=True)
+    with running(forward, lanes=4) as batcher:
+        failing = batcher.submit(SMALL, rows(64, np.nan), None)
+        until(lambda: len(forward.busy) == 4)
+        forward.go.release(4)
+        with pytest.raises(ValueError, match="not finite"):
+            failing.result(30)
+        until(lambda: batcher._busy == 0)
+        assert batcher.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("room", "wanted", "given"),
+    [
+        (16, [1000, 1], [15, 1]),
+        (16, [1000, 1000], [8, 8]),
+        (16, [1, 2, 3], [1, 2, 3]),
+        (3, [5, 5, 5], [1, 1, 1]),
+        (16, [3, 100, 100], [3, 6, 7]),
+        (1, [9], [1]),
+    ],
+)
+def test_a_batch_is_shared_so_that_who_wants_less_than_others_get_has_it_all(room, wanted, given):
+    assert fair(room, wanted) == given
 
 
 def test_a_cancelled_request_costs_no_further_forward():

@@ -9,7 +9,7 @@ from gan.errors import CheckpointCorrupt, Unavailable
 from gan.images import to_uint8
 from gan.latents import latents
 from gan.spec import ImageShape
-from service.engine.runtime import Runtime, default_threads, device_of, levels
+from service.engine.runtime import Runtime, device_of, levels
 
 LARGE = ImageShape(channels=3, height=32, width=16)
 
@@ -99,8 +99,31 @@ def test_a_device_that_is_not_there_is_named_with_its_setting(monkeypatch):
     assert device_of("auto") == "cpu"
 
 
-def test_threads_are_set_once_to_what_was_asked_or_half_of_the_cores(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
-    assert default_threads() == 4
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
-    assert default_threads() == 1
+@pytest.mark.parametrize(
+    ("cores", "lanes", "alone", "in_company"), [(1, 1, 1, 1), (2, 2, 2, 1), (4, 2, 4, 2), (16, 4, 8, 4), (64, 16, 8, 4)]
+)
+def test_batches_at_the_same_time_share_the_cores_and_one_alone_has_several(cores, lanes, alone, in_company):
+    runtime = Runtime("cpu", cores)
+    assert runtime.lanes == lanes
+    assert runtime.threads(1) == alone
+    assert runtime.threads(lanes) == in_company
+
+
+def test_forwards_use_the_cores_that_the_process_may_use_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(6)))
+    assert Runtime("cpu", 0).threads(1) == 6
+    assert Runtime("cpu", 2).threads(1) == 2
+
+
+def test_a_forward_takes_as_many_threads_as_it_may(opened):
+    runtime = Runtime("cpu", 2)
+    runtime.start()
+    loaded, z = opened(network("plain")), latents(range(3), 6)
+    seen = []
+    loaded.module.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    try:
+        for busy in (1, 2, 1):
+            runtime.forward(loaded, z, None, busy)
+    finally:
+        torch.set_num_threads(1)
+    assert seen == [2, 1, 2]
