@@ -167,6 +167,8 @@ def grid(pixels: Pixels, columns: int | None = None) -> Pixels:
     The sheet of pictures with alpha is transparent between them, as they may be themselves.
     """
     count, height, width, channels = pixels.shape
+    if count == 1:
+        return np.ascontiguousarray(pixels[0])
     layout = sheet(count, height, width, columns)
     step_y, step_x = height + layout.gap, width + layout.gap
     canvas = np.full((*layout.shape, channels), PAPER, dtype=np.uint8)

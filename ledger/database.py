@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from gan.errors import InvalidRequest, LedgerMismatch, Unavailable
 from ledger.clock import now
+from ledger.stamp import Stamp, Unstamped
 from ledger.tables import EventRow
 
 BUSY_SECONDS = 15
@@ -72,6 +73,10 @@ class Ledger:
         with _away(), self._writers.begin() as session:
             yield session
             _write_events(session)
+
+    def stamp(self) -> Stamp | Unstamped:
+        """Says whether anything was committed since it was last asked, where the database knows; for one thread."""
+        return Stamp(Path(self.url.database)) if self._sqlite and self.url.database else Unstamped()
 
     def time(self) -> float:
         """Database time in Unix seconds; also the cheapest proof that the database answers."""

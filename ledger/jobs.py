@@ -123,6 +123,13 @@ class Jobs:
         with self._ledger.reading() as session:
             return job_record(_find(session, id))
 
+    def standing(self, ids: Collection[str]) -> dict[str, tuple[Job, int | None]]:
+        """Each of these jobs that exists, as it stands, with its place in the queue if it is in one: one snapshot."""
+        with self._ledger.reading() as session:
+            rows = [job_record(row) for row in session.scalars(select(JobRow).where(JobRow.id.in_(list(ids))))]
+            places = _places(session, [row.id for row in rows if row.status == "queued"])
+            return {row.id: (row, places.get(row.id)) for row in rows}
+
     def queue_position(self, id: str) -> int | None:
         """1 for the job that is claimed next, 2 for the one behind it …; None for a job that is not queued."""
         other = aliased(JobRow)
@@ -137,12 +144,8 @@ class Jobs:
 
     def queue_positions(self, ids: Iterable[str]) -> dict[str, int]:
         """`queue_position` for many jobs in one query; jobs that are not queued are left out."""
-        order = (JobRow.priority.desc(), JobRow.number)
-        place = func.row_number().over(partition_by=JobRow.queue, order_by=order).label("place")
-        queued = select(JobRow.id, place).where(JobRow.status == "queued").subquery()
         with self._ledger.reading() as session:
-            rows = session.execute(select(queued.c.id, queued.c.place).where(queued.c.id.in_(list(ids))))
-            return {row.id: row.place for row in rows}
+            return _places(session, list(ids))
 
     def versions(self, ids: Iterable[str]) -> dict[str, tuple[str, int]]:
         """Status and version of each of these jobs that exists: what a watcher compares."""
@@ -476,6 +479,17 @@ def _find(session: Session, id: str, *, lock: bool = False) -> JobRow:
     if row is None:
         raise NotFound(f"there is no job {id}")
     return row
+
+
+def _places(session: Session, ids: Collection[str]) -> dict[str, int]:
+    """The places in their queues of those of these jobs that are queued."""
+    if not ids:
+        return {}
+    order = (JobRow.priority.desc(), JobRow.number)
+    place = func.row_number().over(partition_by=JobRow.queue, order_by=order).label("place")
+    queued = select(JobRow.id, place).where(JobRow.status == "queued").subquery()
+    rows = session.execute(select(queued.c.id, queued.c.place).where(queued.c.id.in_(list(ids))))
+    return {row.id: row.place for row in rows}
 
 
 def _ready(session: Session, dataset_id: str) -> DatasetRow:

@@ -86,13 +86,13 @@ class Models:
         `faces@120000` the one at that many images, `faces@ckpt_…` and `ckpt_…` that one. Raises NotFound, or Conflict
         where the model has no checkpoint yet.
         """
-        name, at, which = reference.partition("@")
         with self._ledger.reading() as session:
-            if not at and reference.startswith("ckpt_"):
-                checkpoint = _checkpoint(session, CheckpointRow.id == reference, f"there is no checkpoint {reference}")
-                return model_record(_find(session, checkpoint.model_id)), checkpoint_record(checkpoint)
-            model = _find(session, name)
-            return model_record(model), checkpoint_record(_resolve_in(session, model, which if at else None))
+            return _meant(session, reference)
+
+    def resolve_each(self, references: Iterable[str]) -> dict[str, tuple[Model, Checkpoint] | NotFound | Conflict]:
+        """`resolve` for many references in one snapshot; what it would raise is said instead."""
+        with self._ledger.reading() as session:
+            return {reference: _meant_or_why_not(session, reference) for reference in references}
 
     def pin(self, reference: str, which: str, pinned: bool) -> Checkpoint:
         """Pin a checkpoint, named as behind `@` in `resolve`, or let it go: it then stays until retention passes by.
@@ -132,6 +132,22 @@ def _find(session: Session, reference: str, *, lock: bool = False) -> ModelRow:
     if row is None:
         raise NotFound(f"there is no model {reference}", param="model")
     return row
+
+
+def _meant(session: Session, reference: str) -> tuple[Model, Checkpoint]:
+    name, at, which = reference.partition("@")
+    if not at and reference.startswith("ckpt_"):
+        checkpoint = _checkpoint(session, CheckpointRow.id == reference, f"there is no checkpoint {reference}")
+        return model_record(_find(session, checkpoint.model_id)), checkpoint_record(checkpoint)
+    model = _find(session, name)
+    return model_record(model), checkpoint_record(_resolve_in(session, model, which if at else None))
+
+
+def _meant_or_why_not(session: Session, reference: str) -> tuple[Model, Checkpoint] | NotFound | Conflict:
+    try:
+        return _meant(session, reference)
+    except (NotFound, Conflict) as error:
+        return error
 
 
 def _newest(condition: Any) -> Any:

@@ -13,8 +13,9 @@ from gan.errors import Unavailable
 from ledger.settings import Settings
 from service import errors
 from service.house import opened
+from service.lane import Lane
 from service.meters import Meters
-from service.middleware import BodyLimit, Envelope, Gate, HeadAsGet, Limit
+from service.middleware import BodyLimit, Envelope, Gate, HangUp, HeadAsGet, Limit
 from service.openapi import Application, known_query
 from service.routes import (
     datasets,
@@ -38,7 +39,8 @@ best by its metric), `faces@120000` (the checkpoint at that many images) or by a
 goes too.
 """
 
-ROOMS = (datasets, jobs, models, neighbours, directions, samples, interpolations, images, scores, projections, probes)
+ROOMS = (samples, images, jobs, interpolations, models, datasets, neighbours, directions, scores, projections, probes)
+"""A path is looked for in this order: those that are asked for most come first."""
 ROUTERS = tuple(room.router for room in ROOMS)
 
 UPLOADS = (("POST", "/v1/datasets"), ("POST", "/v1/models"))
@@ -61,6 +63,8 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
+    app.add_middleware(Lane)
+    app.add_middleware(HangUp)
     app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
     app.add_middleware(HeadAsGet)
     app.add_middleware(Gate, refused=overloaded)

@@ -6,7 +6,7 @@ Every answer that is not a success is `application/problem+json`, whoever raised
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -217,9 +217,24 @@ def _pointer(parts: Iterable[str]) -> str:
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+Answered = Callable[[Request, Exception], Awaitable[JSONResponse]]
+
+HANDLERS: Final[dict[type[Exception], Answered]] = {
+    meanings.GanymedeError: meaning_to_problem,
+    HTTPException: http_to_problem,
+    RequestValidationError: invalid_to_problem,
+}
+"""What is foreseen, and how it is answered."""
+FORESEEN: Final = tuple(HANDLERS)
+
+
+async def answer_to(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an error that was foreseen."""
+    return await next(answer for kind, answer in HANDLERS.items() if isinstance(error, kind))(request, error)
+
+
 def install(app: FastAPI) -> None:
     """Put the handlers into the application."""
-    app.add_exception_handler(meanings.GanymedeError, meaning_to_problem)
-    app.add_exception_handler(HTTPException, http_to_problem)
-    app.add_exception_handler(RequestValidationError, invalid_to_problem)
+    for kind, answer in HANDLERS.items():
+        app.add_exception_handler(kind, answer)
     app.add_exception_handler(Exception, defect_to_problem)

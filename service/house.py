@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,19 +11,22 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
-from gan.errors import Unavailable
+from gan.errors import NotFound, Unavailable
+from ledger import records
 from ledger.database import Ledger
 from ledger.datasets import Datasets
 from ledger.doorbell import Doorbell
 from ledger.jobs import Jobs
 from ledger.models import Models
 from ledger.settings import Settings
+from ledger.stamp import Stamp, Unstamped
 from ledger.storage import Storage
 from ledger.workers import Workers
 from service.engine.engine import Engine
 from service.kept import Kept
+from service.meaning import Found, found_by
 from service.meters import Meters
-from service.resolving import Resolving
+from service.readings import Readings
 from service.watcher import Watcher
 
 T = TypeVar("T")
@@ -56,7 +59,9 @@ class House:
     doorbell: Doorbell
     watcher: Watcher
     engine: Engine
-    resolve: Resolving
+    stamp: Stamp | Unstamped
+    resolve: Readings[Found]
+    standing: Readings[tuple[records.Job, int | None]]
     kept: Kept
     polling: CapacityLimiter
     probing: CapacityLimiter
@@ -122,7 +127,14 @@ async def opened(settings: Settings, meters: Meters) -> AsyncIterator[House]:
     finally:
         await house.watcher.stop()
         await to_thread.run_sync(closed_within, house.engine, ENGINE_SECONDS)
+        house.stamp.close()
         ledger.close()
+
+
+def standing_of(jobs: Jobs, ids: Sequence[str]) -> Mapping[str, tuple[records.Job, int | None] | Exception]:
+    """Each job as it stands with its place in the queue, or that there is none such."""
+    found = jobs.standing(ids)
+    return {id: found.get(id, NotFound(f"there is no job {id}")) for id in ids}
 
 
 def closed_within(engine: Engine, seconds: float) -> None:
@@ -138,6 +150,7 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
     models = Models(ledger)
     polling = CapacityLimiter(POLL_THREADS)
     in_thread = partial(to_thread.run_sync, limiter=polling)
+    stamp = ledger.stamp()
     return House(
         settings=settings,
         ledger=ledger,
@@ -150,7 +163,9 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         watcher=Watcher(lambda: in_thread(jobs.newest_event), lambda seen: in_thread(jobs.events_after, None, seen)),
         engine=Engine(settings, storage, meters),
         kept=Kept(settings.max_kept_bytes, meters),
-        resolve=Resolving(lambda reference: in_thread(models.resolve, reference)),
+        stamp=stamp,
+        resolve=Readings(lambda references: in_thread(found_by, models, references), stamp),
+        standing=Readings(lambda ids: in_thread(standing_of, jobs, ids), stamp),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),
         scanning=CapacityLimiter(SCAN_THREADS),

@@ -17,6 +17,8 @@ from service.meters import Meters
 
 GATED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores"})
 """What waits for the device. Pictures by address may be kept, and are refused by the engine itself."""
+DRAWN: Final = re.compile(r"/v1/(samples|interpolations|scores)|/v1/models/[^/]+/images/[^/]+")
+"""What is computed while the caller waits."""
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """An id that a caller may give; any other is replaced, so that nothing strange reaches a log."""
 
@@ -68,6 +70,70 @@ class Gate:
                 await refusal(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+class HangUp:
+    """Ends a sampling request whose caller has hung up: what is still in line then never costs a forward."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or not DRAWN.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        listening = Listening(receive)
+        if scope["method"] == "GET":
+            await listening.receive()  # the end of no body, which nobody would wait for
+        try:
+            await self.app(scope, listening.receive, listening.until_answered(send))
+        except asyncio.CancelledError:
+            if not listening.gone:
+                raise
+        finally:
+            listening.stop()
+
+
+class Listening:
+    """Passes a body on; once it is whole, listens for the caller's hanging up, which cancels the task that made this.
+
+    `gone` says that it did. Nothing is listened for once the answer begins.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._serving = asyncio.current_task()
+        self._listener: asyncio.Task[None] | None = None
+        self.gone = False
+
+    async def receive(self) -> Message:
+        """The next part of the body."""
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False) and self._listener is None:
+            self._listener = asyncio.create_task(self._listen())
+        return message
+
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        if self._serving is not None:
+            self._serving.cancel()
+
+    def until_answered(self, send: Send) -> Send:
+        """`send`, which ends the listening."""
+
+        async def answered(message: Message) -> None:
+            self.stop()
+            await send(message)
+
+        return answered
+
+    def stop(self) -> None:
+        """Listen no more."""
+        if self._listener is not None and not self.gone:
+            self._listener.cancel()
 
 
 class HeadAsGet:

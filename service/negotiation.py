@@ -1,10 +1,14 @@
 """`Accept` → the type to answer with (RFC 9110, section 12.5.1)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from gan.errors import NotAcceptable
 from service.errors import LONGEST_NAME
+
+USUAL: Final = 256
+"""Characters of a header that is remembered; longer ones are read anew, so that nobody fills memory with them."""
 
 
 class Range(NamedTuple):
@@ -24,10 +28,16 @@ class Range(NamedTuple):
         return int((self.kind, self.subkind) == ("*", "*"))
 
 
-def ranges(accept: str) -> list[Range]:
+def ranges(accept: str) -> Sequence[Range]:
     """The media ranges of an `Accept` header; what cannot be read is passed over, parameters but q are ignored."""
+    return known_ranges(accept) if len(accept) <= USUAL else known_ranges.__wrapped__(accept)
+
+
+@lru_cache
+def known_ranges(accept: str) -> Sequence[Range]:
+    """`ranges`, remembered: most callers send one of a few headers."""
     found = (parsed(element) for element in accept.split(","))
-    return [one for one in found if one is not None]
+    return tuple(one for one in found if one is not None)
 
 
 def parsed(element: str) -> Range | None:

@@ -24,7 +24,7 @@ async def queued(house: House, body: ProjectRequest) -> records.Job:
     Raises what the ledger and the engine raise, InvalidRequest, which names the field, and LimitExceeded.
     """
     await house.read(house.admit, "light")
-    model, checkpoint = await house.resolve(body.model)
+    model, checkpoint, _ = await house.resolve(body.model)
     ema = await average(house, checkpoint, body.ema)
     async with house.engine.generator(checkpoint, ema) as loaded:
         content = await house.engine.work(packed, body, loaded)
@@ -113,7 +113,7 @@ async def with_latents(house: House, spec: InterpolationSpec) -> InterpolationSp
     places = [i for i, frame in enumerate(spec.keyframes) if frame.image is not None]
     if not places:
         return spec
-    _, checkpoint = await house.resolve(spec.model)
+    checkpoint = (await house.resolve(spec.model)).checkpoint
     keyframes = list(spec.keyframes)
     for labelled in (True, False):  # a request labels all of its images, or none
         group = [i for i in places if (keyframes[i].label is not None) == labelled]

@@ -148,6 +148,7 @@ class Batcher:
     def _busy_by(self, change: int) -> int:
         with self._changed:
             self._busy += change
+            self._changed.notify()  # whoever waits for this thread rather than for more company
             return self._busy
 
     def _next(self, batch_pixels: int) -> list[Share]:
@@ -155,15 +156,21 @@ class Batcher:
         with self._changed:
             while not self._closed:
                 self._line = deque(request for request in self._line if not request.future.cancelled())
-                if self._line:
+                if self._line and self._worth_it(batch_pixels):
                     self._busy += 1
                     return self._take(batch_pixels)
                 self._changed.wait()
         return []
 
+    def _worth_it(self, batch_pixels: int) -> bool:
+        """Whether to begin now: beside another batch only with half a batch or more. Small ones take longer a row."""
+        loaded = self._line[0].loaded
+        waiting = sum(request.rest for request in self._line if request.loaded is loaded)
+        return self._busy == 0 or 2 * waiting >= room_for(loaded, batch_pixels)
+
     def _take(self, batch_pixels: int) -> list[Share]:
         loaded = self._line[0].loaded
-        room = min(BATCH_ROWS, max(1, batch_pixels // loaded.pixels))
+        room = room_for(loaded, batch_pixels)
         chosen = [request for request in self._line if request.loaded is loaded][:room]
         for request in chosen:
             self._line.remove(request)
@@ -225,6 +232,11 @@ class Batcher:
             first, request.answered = not request.answered, True
         if first and request.future.set_running_or_notify_cancel():
             request.future.set_exception(error)
+
+
+def room_for(loaded: Loaded, batch_pixels: int) -> int:
+    """Rows of a batch."""
+    return min(BATCH_ROWS, max(1, batch_pixels // loaded.pixels))
 
 
 def fair(room: int, wanted: list[int]) -> list[int]:

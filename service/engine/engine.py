@@ -1,6 +1,7 @@
 """What serving computes with: one device, threads for forwards, a cache of generators, and threads that encode."""
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
@@ -144,6 +145,8 @@ class Engine:
             logger.error("sampling is off: %s", error)
             self._started.set_exception(Unavailable(f"sampling is off: {error}", retry_after=60))
             return
+        gc.collect()
+        gc.freeze()  # torch's objects are there to stay: looking through them would stop every request for long
         pixels = self._runtime.batch_pixels
         for _ in range(1, self._runtime.lanes):
             another = threading.Thread(target=self._batcher.run, args=(pixels,), name="forward", daemon=True)

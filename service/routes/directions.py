@@ -27,7 +27,7 @@ async def list_directions(
     `factorisation`: the directions that its weights stretch most (closed form). Nobody has named them: look what they
     do, a few standard deviations to either side.
     """
-    row, checkpoint = await house.resolve(model)
+    row, checkpoint, _ = await house.resolve(model)
     async with house.engine.generator(checkpoint, await average(house, checkpoint, ema)) as loaded:
         found = await house.engine.directions(checkpoint, loaded, method)
     pairs = zip(found.vectors[:count], found.strengths[:count], strict=True)

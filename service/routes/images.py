@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from math import isfinite
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BeforeValidator
@@ -17,9 +17,9 @@ from ledger.records import Checkpoint
 from service.headers import HeadOnly, IfNoneMatch, Plain, matches
 from service.house import House, Inside
 from service.kept import Picture
+from service.meaning import Found
 from service.openapi import problems
 from service.rendering import LATENT, Offer, offers
-from service.resolving import Found
 from service.sampling import sampled
 from service.sampling_docs import IMAGE_ANSWERS
 
@@ -52,7 +52,7 @@ FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_AGAIN: Final = "public, no-cache"
 NAMING: Final = ("x-ganymede-", "content-disposition")
 """How the headers begin that a picture has whenever it is asked for."""
-DRAWING: Final = 2
+DRAWING: Final = 3
 """Raised when the same request would be drawn as other bytes, so that cached pictures are asked for anew."""
 
 
@@ -76,26 +76,46 @@ async def get_image(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The image that a seed makes. `immutable` where the model is named by a checkpoint's id; 304 costs no forward."""
-    found = await house.resolve(model)
-    checkpoint = found[1]
-    vector = numbers(condition)
-    headers = caching(model, checkpoint, f"{seed}.{extension}?{label}&{truncation}&{size}&{ema}&{vector}")
+    address = Address(model, seed, extension, label, truncation, size, ema, numbers(condition))
+    return await shown_picture(house, address, head=head, if_none_match=if_none_match)
+
+
+class Address(NamedTuple):
+    """What an address says: the model, perhaps with a checkpoint, the seed, the format, and what is in the query."""
+
+    model: str
+    seed: int
+    extension: str
+    label: str | None = None
+    truncation: float = 1.0
+    size: int | None = None
+    ema: float | None = None
+    condition: list[float] | None = None
+
+
+async def shown_picture(house: House, address: Address, *, head: bool, if_none_match: str | None) -> Response:
+    """The answer to `get_image`. Raises what sampling raises."""
+    found = await house.resolve(address.model)
+    headers = caching(address, found.checkpoint)
     if matches(if_none_match, headers["ETag"].removeprefix("W/")):
         return Response(status_code=304, headers=headers)
     kept = None if head else house.kept.get(headers["ETag"])
     if kept is not None:
         return Response(kept.body, media_type=kept.media_type, headers=kept.headers | headers)
-    labels: list[str | int] | None = None if label is None else [label]
-    spec = SampleSpec(
-        model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, size=size, ema=ema, condition=vector
-    )
-    response = await drawn(house, spec, extension, head, found)
+    response = await drawn(house, spec_of(address, found.checkpoint), address.extension, head, found)
     if not head:
         house.kept.put(headers["ETag"], Picture(bytes(response.body), str(response.media_type), named(response)))
     response.headers.update(headers)
     for name in ("Vary", *["Content-Length"] * head):  # the address alone decides; what is not drawn has no length
         del response.headers[name]
     return response
+
+
+def spec_of(address: Address, checkpoint: Checkpoint) -> SampleSpec:
+    """The request for samples that an address makes of a checkpoint."""
+    labels: list[str | int] | None = None if address.label is None else [address.label]
+    said = {name: getattr(address, name) for name in ("seed", "truncation", "size", "ema", "condition")}
+    return SampleSpec(model=checkpoint.id, labels=labels, **said)
 
 
 def named(response: Response) -> dict[str, str]:
@@ -116,14 +136,15 @@ def numbers(condition: str | None) -> list[float] | None:
     return vector
 
 
-def caching(model: str, checkpoint: Checkpoint, query: str) -> dict[str, str]:
+def caching(address: Address, checkpoint: Checkpoint) -> dict[str, str]:
     """A weak ETag of all that the picture depends on, and how long it may be kept without asking."""
-    digest = hashlib.sha256(f"{DRAWING} {checkpoint.id} {query}".encode()).hexdigest()[:32]
+    model, *rest = address
+    digest = hashlib.sha256(f"{DRAWING} {checkpoint.id} {rest}".encode()).hexdigest()[:32]
     fixed = model.rpartition("@")[2].startswith("ckpt_")
     return {"ETag": f'W/"{digest}"', "Cache-Control": FOR_EVER if fixed else ASK_AGAIN}
 
 
-async def drawn(house: House, spec: SampleSpec, extension: Extension, head: bool, found: Found) -> Response:
+async def drawn(house: House, spec: SampleSpec, extension: str, head: bool, found: Found) -> Response:
     """The picture, in the format that its address ends in; where only its headers count, they are all that is made."""
 
     def choose(kind: Literal["images", "points"]) -> Offer:

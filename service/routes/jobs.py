@@ -17,7 +17,7 @@ from service.evaluations import evaluation_of, ready_dataset
 from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Plain, Wait, applied, json_accepted, matches
 from service.house import House, Inside
 from service.openapi import HELD, bodies_by_type, problems
-from service.parsing import body_by_type
+from service.parsing import JSON, body_by_type
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -131,32 +131,27 @@ def list_jobs(
 
 
 @router.get("/{job}", response_model=Job, summary="A job", responses=problems(404) | HELD)
-async def get_job(
-    job: JobId, house: Inside, response: Response, wait: Wait, if_none_match: IfNoneMatch = None
-) -> Job | Response:
+async def get_job(job: JobId, house: Inside, wait: Wait, if_none_match: IfNoneMatch = None) -> Response:
     """A job as it stands. `Prefer: wait=N` answers when its status changes, or after N seconds."""
-    row = await job_after(house, job, wait or 0)
-    place = await place_of(house, row)
+    return await shown_job(house, job, wait, if_none_match)
+
+
+async def shown_job(house: House, id: str, wait: int | None, if_none_match: str | None) -> Response:
+    """The answer to `get_job`. Raises NotFound, Unavailable."""
+    row, place = await job_after(house, id, wait or 0)
     headers = {"ETag": f'"{row.version}.{place or 0}"', "Cache-Control": "no-cache", **applied(wait)}
     if matches(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    response.headers.update(headers)
-    return Job.of(row, place)
+    return Response(Job.of(row, place).model_dump_json(), media_type=JSON, headers=headers)
 
 
-async def job_after(house: House, id: str, wait: int) -> records.Job:
-    """The job, once its status is another than now or `wait` seconds have passed; at once if it has ended."""
-    first = await house.read(house.jobs.get, id)
-    if wait == 0 or first.status in TERMINAL:
+async def job_after(house: House, id: str, wait: int) -> tuple[records.Job, int | None]:
+    """The job and its place in the queue, once its status is another than now or `wait` seconds have passed; at once if
+    it has ended."""
+    first = await house.standing(id)
+    if wait == 0 or first[0].status in TERMINAL:
         return first
-    return await house.watcher.until(
-        id, lambda: house.read(house.jobs.get, id), lambda row: row.status != first.status, wait
-    )
-
-
-async def place_of(house: House, row: records.Job) -> int | None:
-    """Its place in the queue, if it is in one."""
-    return await house.read(house.jobs.queue_position, row.id) if row.status == "queued" else None
+    return await house.watcher.until(id, lambda: house.standing(id), lambda now: now[0].status != first[0].status, wait)
 
 
 @router.delete("/{job}", status_code=204, summary="Delete a job that has ended", responses=problems(404, 409))

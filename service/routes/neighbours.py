@@ -41,7 +41,7 @@ async def list_neighbours(
     A sample that lies nearer to its neighbour than half of `typical`, that neighbour's distance to its own nearest
     image, is nearly a copy. The held-out tenth is looked at as well.
     """
-    row, checkpoint = await house.resolve(model)
+    row, checkpoint, _ = await house.resolve(model)
     data = await house.read(data_of, house, row)
     labels: list[str | int] | None = None if label is None else [label]
     spec = SampleSpec(model=checkpoint.id, seed=seed, labels=labels, condition=numbers(condition))

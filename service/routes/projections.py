@@ -12,7 +12,6 @@ from service.house import Inside
 from service.openapi import problems
 from service.parsing import JSON
 from service.projecting import awaited, found, queued
-from service.routes.jobs import place_of
 from service.schemas import Job, Projection
 
 router = APIRouter(prefix="/v1/projections", tags=["samples"])
@@ -52,4 +51,4 @@ async def create_projection(
     if wait and job.status in TERMINAL:
         return Response(Projection.model_validate(found(job)).model_dump_json(), media_type=JSON, headers=applied(wait))
     response.headers.update({"Location": f"/v1/jobs/{job.id}", "Retry-After": "1", **applied(wait)})
-    return Job.of(job, await place_of(house, job))
+    return Job.of(*await house.standing(job.id))

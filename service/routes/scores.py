@@ -48,7 +48,7 @@ async def create_scores(spec: Annotated[ScoreSpec, Depends(form_reader(ScoreSpec
 
 async def judged(house: House, spec: ScoreSpec) -> Scores:
     """The answer. Raises what the ledger, planning and the engine raise."""
-    model, checkpoint = await house.resolve(spec.model)
+    model, checkpoint, _ = await house.resolve(spec.model)
     async with house.engine.discriminator(checkpoint) as loaded:
         rows = await house.engine.work(plan_scores, spec, loaded)
         logits, _ = await house.engine.sample(loaded, rows.x, rows.c)

@@ -120,7 +120,7 @@ def test_batches_are_computed_at_the_same_time_and_know_how_many_they_are():
     with running(forward, lanes=3) as batcher:
         futures = []
         for count in (1, 2, 3):
-            futures.append(batcher.submit(SMALL, rows(1), None))
+            futures.append(batcher.submit(SMALL, rows(8), None))
             until(lambda count=count: len(forward.busy) == count)
         forward.go.release(3)
         for future in futures:
@@ -129,6 +129,26 @@ def test_batches_are_computed_at_the_same_time_and_know_how_many_they_are():
         futures.append(batcher.submit(SMALL, rows(1), None))
         until(lambda: len(forward.busy) == 4)
     assert forward.busy == [1, 2, 3, 1]
+
+
+def test_beside_a_batch_few_rows_wait_for_company_or_for_its_end():
+    forward = Forward(held=True)
+    with running(forward, lanes=2) as batcher:
+        batcher.submit(SMALL, rows(1), None)
+        until(lambda: len(forward.busy) == 1)
+        few = [batcher.submit(SMALL, rows(1), None) for _ in range(7)]
+        sleep(0.05)
+        assert len(forward.busy) == 1
+        few.append(batcher.submit(SMALL, rows(1), None))  # the eighth of sixteen
+        until(lambda: len(forward.busy) == 2)
+        last = batcher.submit(SMALL, rows(1), None)
+        forward.go.release(2)
+        for future in few:
+            future.result(30)
+        until(lambda: len(forward.busy) == 3)
+        forward.go.release(1)
+        last.result(30)
+    assert [count for _, count in forward.batches] == [1, 8, 1]
 
 
 def test_a_request_whose_batches_all_fail_at_the_same_time_is_told_once():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import to_thread
 from servers import closed_port, silent_port
 from service_kit import Running, serving, settings_in
 
@@ -16,6 +17,8 @@ from ledger.database import Ledger
 from ledger.datasets import Datasets
 from ledger.jobs import Jobs
 from ledger.models import Models
+from service.house import standing_of
+from service.readings import Readings
 
 Broker = Callable[[], AbstractContextManager[int]]
 Check = Callable[..., dict[str, Any]]
@@ -45,6 +48,7 @@ def test_a_database_that_is_away_is_503_with_a_time_to_come_back(tmp_path: Path,
     with serving(settings_in(tmp_path), apps.append) as running:
         away = Ledger(f"sqlite:///{tmp_path}/gone/ledger.sqlite3")
         parts = {"ledger": away, "jobs": Jobs(away), "datasets": Datasets(away), "models": Models(away)}
+        parts["standing"] = Readings(lambda ids: to_thread.run_sync(standing_of, Jobs(away), ids), away.stamp())
         here = apps[0].state.house
         apps[0].state.house = replace(here, **parts)
         ready = running.http.get("/readyz")
