@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from gan.errors import Conflict, LostClaim, NotFound
 from gan.spec import TrainingSpec
@@ -18,6 +18,7 @@ from ledger.clock import now
 from ledger.database import Ledger, mint, record
 from ledger.mapping import checkpoint_record, dataset_record, event_record, job_record, metrics_record, preview_record
 from ledger.moves import end, held_under, hold, lock, lose, move
+from ledger.places import places
 from ledger.queries import page
 from ledger.records import Dataset, Event, Job, MetricsRow, Page, Preview, Published, Saved
 from ledger.retention import KEPT_BEST, KEPT_STATES, drop_barren, replace, retire
@@ -127,25 +128,17 @@ class Jobs:
         """Each of these jobs that exists, as it stands, with its place in the queue if it is in one: one snapshot."""
         with self._ledger.reading() as session:
             rows = [job_record(row) for row in session.scalars(select(JobRow).where(JobRow.id.in_(list(ids))))]
-            places = _places(session, [row.id for row in rows if row.status == "queued"])
-            return {row.id: (row, places.get(row.id)) for row in rows}
+            found = places(session, [row.id for row in rows if row.status == "queued"])
+            return {row.id: (row, found.get(row.id)) for row in rows}
 
     def queue_position(self, id: str) -> int | None:
         """1 for the job that is claimed next, 2 for the one behind it …; None for a job that is not queued."""
-        other = aliased(JobRow)
-        ahead = or_(
-            other.priority > JobRow.priority,
-            (other.priority == JobRow.priority) & (other.number <= JobRow.number),
-        )
-        count = select(func.count()).where(other.queue == JobRow.queue, other.status == "queued", ahead)
-        with self._ledger.reading() as session:
-            wanted = select(count.scalar_subquery()).where(JobRow.id == id, JobRow.status == "queued")
-            return session.scalars(wanted).one_or_none()
+        return self.queue_positions([id]).get(id)
 
     def queue_positions(self, ids: Iterable[str]) -> dict[str, int]:
-        """`queue_position` for many jobs in one query; jobs that are not queued are left out."""
+        """`queue_position` for many jobs; jobs that are not queued are left out."""
         with self._ledger.reading() as session:
-            return _places(session, list(ids))
+            return places(session, list(ids))
 
     def versions(self, ids: Iterable[str]) -> dict[str, tuple[str, int]]:
         """Status and version of each of these jobs that exists: what a watcher compares."""
@@ -479,17 +472,6 @@ def _find(session: Session, id: str, *, lock: bool = False) -> JobRow:
     if row is None:
         raise NotFound(f"there is no job {id}")
     return row
-
-
-def _places(session: Session, ids: Collection[str]) -> dict[str, int]:
-    """The places in their queues of those of these jobs that are queued."""
-    if not ids:
-        return {}
-    order = (JobRow.priority.desc(), JobRow.number)
-    place = func.row_number().over(partition_by=JobRow.queue, order_by=order).label("place")
-    queued = select(JobRow.id, place).where(JobRow.status == "queued").subquery()
-    rows = session.execute(select(queued.c.id, queued.c.place).where(queued.c.id.in_(list(ids))))
-    return {row.id: row.place for row in rows}
 
 
 def _ready(session: Session, dataset_id: str) -> DatasetRow:

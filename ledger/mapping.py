@@ -1,6 +1,9 @@
 """Rows → records: a record takes the row's columns of the same names."""
 
+from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ledger.records import Checkpoint, Dataset, Event, Job, MetricsRow, Model, Preview, Worker
@@ -23,7 +26,15 @@ if TYPE_CHECKING:
 
 
 def _copied(kind: "type[R]", row: Table, **given: Any) -> "R":
-    return kind(**given, **{field.name: getattr(row, field.name) for field in fields(kind) if field.name not in given})
+    names, take = _taken(kind, frozenset(given))
+    return kind(**given, **dict(zip(names, take(row), strict=True)))
+
+
+@cache
+def _taken(kind: "type[DataclassInstance]", given: frozenset[str]) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+    """The fields of a record that are a row's columns, and what takes them from it."""
+    names = tuple(field.name for field in fields(kind) if field.name not in given)
+    return names, attrgetter(*names)
 
 
 def job_record(row: JobRow, data: Dataset | None = None) -> Job:

@@ -19,7 +19,10 @@ def page(session: Session, wanted: Select[Any], table: Any, *, after: str | None
                 param="after",
             )
         wanted = wanted.where(table.number < number if descending else table.number > number)
-    return list(session.scalars(wanted.order_by(table.number.desc() if descending else table.number).limit(limit + 1)))
+    order_by = table.number.desc() if descending else table.number
+    # numbers first: where an index has the rows, but not in this order, whole rows would be sorted
+    numbers = wanted.with_only_columns(table.number).order_by(order_by).limit(limit + 1)
+    return list(session.scalars(select(table).where(table.number.in_(numbers.scalar_subquery())).order_by(order_by)))
 
 
 def by_reference(session: Session, table: Any, reference: str, *, lock: bool = False) -> Any | None:

@@ -1,9 +1,11 @@
 """The HTTP application: routes, errors, limits, and the house that they all stand in."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
@@ -77,7 +79,9 @@ async def lifespan(app: FastAPI, settings: Settings, meters: Meters) -> AsyncIte
     """The house stands while the application runs."""
     async with opened(settings, meters) as house:
         app.state.house = house
+        documented = asyncio.create_task(to_thread.run_sync(app.openapi))  # or the first query would wait for it
         yield
+        await documented
 
 
 def overloaded(scope: Scope) -> Response | None:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
-from gan.errors import NotFound, Unavailable
-from ledger import records
+from gan.errors import Unavailable
 from ledger.database import Ledger
 from ledger.datasets import Datasets
 from ledger.doorbell import Doorbell
@@ -27,6 +26,7 @@ from service.kept import Kept
 from service.meaning import Found, found_by
 from service.meters import Meters
 from service.readings import Readings
+from service.standing import Standing, standing_of
 from service.watcher import Watcher
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class House:
     engine: Engine
     stamp: Stamp | Unstamped
     resolve: Readings[Found]
-    standing: Readings[tuple[records.Job, int | None]]
+    standing: Readings[Standing]
     kept: Kept
     polling: CapacityLimiter
     probing: CapacityLimiter
@@ -129,12 +129,6 @@ async def opened(settings: Settings, meters: Meters) -> AsyncIterator[House]:
         await to_thread.run_sync(closed_within, house.engine, ENGINE_SECONDS)
         house.stamp.close()
         ledger.close()
-
-
-def standing_of(jobs: Jobs, ids: Sequence[str]) -> Mapping[str, tuple[records.Job, int | None] | Exception]:
-    """Each job as it stands with its place in the queue, or that there is none such."""
-    found = jobs.standing(ids)
-    return {id: found.get(id, NotFound(f"there is no job {id}")) for id in ids}
 
 
 def closed_within(engine: Engine, seconds: float) -> None:

@@ -102,6 +102,8 @@ class Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document; made once."""
+        if self.openapi_schema is not None:
+            return self.openapi_schema
         document = super().openapi()
         _, definitions = models_json_schema(UNROUTED, ref_template=COMPONENTS)
         document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])

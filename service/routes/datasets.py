@@ -15,7 +15,7 @@ from ledger import records
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches
 from service.house import House, Inside
 from service.openapi import COMPONENTS, HELD, problems
-from service.parsing import FORM, JSON, media_type, read, validated
+from service.parsing import FORM, JSON, as_json, media_type, read, validated
 from service.schemas import Dataset, List
 from service.uploads import DATASETS, POINTS, receive
 
@@ -143,10 +143,10 @@ def import_folder(root: Path | None, path: str) -> str:
 # ---- finding ----
 
 
-@router.get("", summary="List datasets", responses=problems())
-def list_datasets(house: Inside, after: Cursor = None, limit: Limit = 20, order: Order = "desc") -> List[Dataset]:
+@router.get("", response_model=List[Dataset], summary="List datasets", responses=problems())
+def list_datasets(house: Inside, after: Cursor = None, limit: Limit = 20, order: Order = "desc") -> Response:
     """A page of datasets, newest first."""
-    return List.of(house.datasets.list(after=after, limit=limit, order=order), Dataset.of)
+    return as_json(List.of(house.datasets.list(after=after, limit=limit, order=order), Dataset.of))
 
 
 @router.get("/{dataset}", summary="A dataset", responses=problems(404))

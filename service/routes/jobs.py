@@ -17,8 +17,9 @@ from service.evaluations import evaluation_of, ready_dataset
 from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Plain, Wait, applied, json_accepted, matches
 from service.house import House, Inside
 from service.openapi import HELD, bodies_by_type, problems
-from service.parsing import JSON, body_by_type
+from service.parsing import JSON, as_json, body_by_type
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
+from service.standing import Standing
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -114,7 +115,7 @@ MAKERS: dict[str, Callable[[House, Any], records.Job]] = {"train": create_traini
 """Job type → what queues it."""
 
 
-@router.get("", summary="List jobs", responses=problems())
+@router.get("", response_model=List[Job], summary="List jobs", responses=problems())
 def list_jobs(
     house: Inside,
     status: JobStatus | None = None,
@@ -123,11 +124,11 @@ def list_jobs(
     after: Cursor = None,
     limit: Limit = 20,
     order: Order = "desc",
-) -> List[Job]:
+) -> Response:
     """A page of jobs, newest first, of one status, type or model if asked for."""
     page = house.jobs.list(status=status, type=type, model=model, after=after, limit=limit, order=order)
     places = house.jobs.queue_positions(row.id for row in page.data if row.status == "queued")
-    return List.of(page, lambda row: Job.of(row, places.get(row.id)))
+    return as_json(List.of(page, lambda row: Job.of(row, places.get(row.id))))
 
 
 @router.get("/{job}", response_model=Job, summary="A job", responses=problems(404) | HELD)
@@ -138,20 +139,19 @@ async def get_job(job: JobId, house: Inside, wait: Wait, if_none_match: IfNoneMa
 
 async def shown_job(house: House, id: str, wait: int | None, if_none_match: str | None) -> Response:
     """The answer to `get_job`. Raises NotFound, Unavailable."""
-    row, place = await job_after(house, id, wait or 0)
-    headers = {"ETag": f'"{row.version}.{place or 0}"', "Cache-Control": "no-cache", **applied(wait)}
-    if matches(if_none_match, headers["ETag"]):
+    job = await job_after(house, id, wait or 0)
+    headers = {"ETag": job.etag, "Cache-Control": "no-cache", **applied(wait)}
+    if matches(if_none_match, job.etag):
         return Response(status_code=304, headers=headers)
-    return Response(Job.of(row, place).model_dump_json(), media_type=JSON, headers=headers)
+    return Response(job.body, media_type=JSON, headers=headers)
 
 
-async def job_after(house: House, id: str, wait: int) -> tuple[records.Job, int | None]:
-    """The job and its place in the queue, once its status is another than now or `wait` seconds have passed; at once if
-    it has ended."""
+async def job_after(house: House, id: str, wait: int) -> Standing:
+    """The job, once its status is another than now or `wait` seconds have passed; at once if it has ended."""
     first = await house.standing(id)
-    if wait == 0 or first[0].status in TERMINAL:
+    if wait == 0 or first.status in TERMINAL:
         return first
-    return await house.watcher.until(id, lambda: house.standing(id), lambda now: now[0].status != first[0].status, wait)
+    return await house.watcher.until(id, lambda: house.standing(id), lambda now: now.status != first.status, wait)
 
 
 @router.delete("/{job}", status_code=204, summary="Delete a job that has ended", responses=problems(404, 409))

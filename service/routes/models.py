@@ -17,7 +17,7 @@ from service.averages import averages_by_id, shown
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, matches
 from service.house import House, Inside, Loaded
 from service.openapi import HELD, json_body, problems
-from service.parsing import FORM, body_of, media_type, validated
+from service.parsing import FORM, as_json, body_of, media_type, validated
 from service.schemas import Checkpoint, List, Model
 from service.uploads import MODELS, receive
 
@@ -27,15 +27,15 @@ SAFETENSORS = "application/x-safetensors"
 """Media type of a checkpoint; none is registered for the format."""
 
 
-@router.get("", summary="List models", responses=problems())
+@router.get("", response_model=List[Model], summary="List models", responses=problems())
 def list_models(
     house: Inside, loaded: Loaded, after: Cursor = None, limit: Limit = 20, order: Order = "desc"
-) -> List[Model]:
+) -> Response:
     """A page of models, newest first."""
     page = house.models.list(after=after, limit=limit, order=order)
     checkpoints = house.models.checkpoints_of(row.id for row in page.data)
     averages = averages_by_id(house.storage, chain.from_iterable(checkpoints.values()))
-    return List.of(page, lambda row: Model.of(row, checkpoints[row.id], averages, loaded))
+    return as_json(List.of(page, lambda row: Model.of(row, checkpoints[row.id], averages, loaded)))
 
 
 class ModelForm(Words):

@@ -36,9 +36,8 @@ EXAMPLES: Final = {
 async def create_projection(
     body: Annotated[ProjectRequest, Depends(form_reader(ProjectRequest))],
     house: Inside,
-    response: Response,
     wait: Wait,
-) -> Job | Projection | Response:
+) -> Response:
     """Look for the latents whose pictures come nearest to images. 202 with a job, whose `result` has what was found.
 
     With `Prefer: wait=N` the answer is what was found, if that takes no longer than N seconds. What is made small is
@@ -50,5 +49,5 @@ async def create_projection(
         job = await awaited(house, job, wait)
     if wait and job.status in TERMINAL:
         return Response(Projection.model_validate(found(job)).model_dump_json(), media_type=JSON, headers=applied(wait))
-    response.headers.update({"Location": f"/v1/jobs/{job.id}", "Retry-After": "1", **applied(wait)})
-    return Job.of(*await house.standing(job.id))
+    headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": "1", **applied(wait)}
+    return Response((await house.standing(job.id)).body, 202, headers, JSON)

@@ -17,8 +17,8 @@ from ledger.database import Ledger
 from ledger.datasets import Datasets
 from ledger.jobs import Jobs
 from ledger.models import Models
-from service.house import standing_of
 from service.readings import Readings
+from service.standing import standing_of
 
 Broker = Callable[[], AbstractContextManager[int]]
 Check = Callable[..., dict[str, Any]]
