@@ -51,7 +51,9 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self.url = _normal(url)
         self._engine = _sqlite_engine(self.url) if self._sqlite else _postgresql_engine(self.url)
-        self._readers = sessionmaker(self._engine, expire_on_commit=False)
+        # where every statement has a snapshot of its own anyway, a reader needs no transaction and no words about one
+        alone = {} if self._sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._readers = sessionmaker(self._engine.execution_options(**alone), expire_on_commit=False)
         self._writers = sessionmaker(self._engine.execution_options(begin="IMMEDIATE"), expire_on_commit=False)
 
     @property

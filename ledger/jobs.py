@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,8 +18,8 @@ from ledger.clock import now
 from ledger.database import Ledger, mint, record
 from ledger.mapping import checkpoint_record, dataset_record, event_record, job_record, metrics_record, preview_record
 from ledger.moves import end, held_under, hold, lock, lose, move
-from ledger.places import places
-from ledger.queries import page
+from ledger.places import Glance, glances, places
+from ledger.queries import page, page_numbers
 from ledger.records import Dataset, Event, Job, MetricsRow, Page, Preview, Published, Saved
 from ledger.retention import KEPT_BEST, KEPT_STATES, drop_barren, replace, retire
 from ledger.states import CANCELLED, HELD, LET_GO, PAUSED, QUEUES, RESUMED, TERMINAL
@@ -124,12 +124,17 @@ class Jobs:
         with self._ledger.reading() as session:
             return job_record(_find(session, id))
 
-    def standing(self, ids: Collection[str]) -> dict[str, tuple[Job, int | None]]:
-        """Each of these jobs that exists, as it stands, with its place in the queue if it is in one: one snapshot."""
+    def glance(self, ids: Collection[str]) -> dict[str, tuple[Glance, int | None]]:
+        """Of each of these jobs that exists its version and its place in the queue, if it is in one."""
         with self._ledger.reading() as session:
-            rows = [job_record(row) for row in session.scalars(select(JobRow).where(JobRow.id.in_(list(ids))))]
-            found = places(session, [row.id for row in rows if row.status == "queued"])
-            return {row.id: (row, found.get(row.id)) for row in rows}
+            found = glances(session, ids)
+            there = places(session, found)
+            return {job.id: (job, there.get(job.id)) for job in found}
+
+    def get_many(self, ids: Collection[str]) -> list[Job]:
+        """Those of these jobs that exist."""
+        with self._ledger.reading() as session:
+            return [job_record(row) for row in session.scalars(select(JobRow).where(JobRow.id.in_(list(ids))))]
 
     def queue_position(self, id: str) -> int | None:
         """1 for the job that is claimed next, 2 for the one behind it …; None for a job that is not queued."""
@@ -138,7 +143,7 @@ class Jobs:
     def queue_positions(self, ids: Iterable[str]) -> dict[str, int]:
         """`queue_position` for many jobs; jobs that are not queued are left out."""
         with self._ledger.reading() as session:
-            return places(session, list(ids))
+            return places(session, glances(session, list(ids)))
 
     def versions(self, ids: Iterable[str]) -> dict[str, tuple[str, int]]:
         """Status and version of each of these jobs that exists: what a watcher compares."""
@@ -416,28 +421,24 @@ class Jobs:
         with self._ledger.reading() as session:
             return [job_record(row) for row in session.scalars(wanted.order_by(JobRow.number.desc()).limit(limit))]
 
+    def list_ids(
+        self, *, after: str | None = None, limit: int = 20, order: str = "desc", **only: str | None
+    ) -> Page[str]:
+        """The ids of `list`'s jobs."""
+        with self._ledger.reading() as session:
+            numbers = page_numbers(session, _only(**only), JobRow, after=after, limit=limit, order=order)
+            rows = session.execute(select(JobRow.number, JobRow.id).where(JobRow.number.in_(numbers)))
+            ids = {row.number: row.id for row in rows}
+            return Page([ids[number] for number in numbers[:limit] if number in ids], len(numbers) > limit)
+
     # last in its class: below it, `list` would mean this method
-    def list(
-        self,
-        *,
-        status: str | None = None,
-        type: str | None = None,
-        model: str | None = None,
-        after: str | None = None,
-        limit: int = 20,
-        order: str = "desc",
-    ) -> Page[Job]:
+    def list(self, *, after: str | None = None, limit: int = 20, order: str = "desc", **only: str | None) -> Page[Job]:
         """A page of jobs, newest first (`order="asc"`: oldest first), beginning after the job `after`.
 
-        `model` is a name or an id. Raises InvalidRequest where `after` is no job.
+        `only` are a `status`, a `type`, and the name or id of a `model`. Raises InvalidRequest where `after` is no job.
         """
         with self._ledger.reading() as session:
-            wanted = select(JobRow)
-            for column, value in ((JobRow.status, status), (JobRow.type, type)):
-                wanted = wanted if value is None else wanted.where(column == value)
-            if model is not None:
-                wanted = wanted.where(or_(JobRow.model == model, JobRow.model_id == model))
-            rows = page(session, wanted, JobRow, after=after, limit=limit, order=order)
+            rows = page(session, _only(**only), JobRow, after=after, limit=limit, order=order)
             return Page([job_record(row) for row in rows[:limit]], len(rows) > limit)
 
 
@@ -464,6 +465,14 @@ def live_job(session: Session, condition: ColumnElement[bool]) -> str | None:
 
 
 # ---- below: one transaction's steps ---------------------------------------------------------------------------------
+
+
+def _only(status: str | None = None, type: str | None = None, model: str | None = None) -> Select[Any]:
+    """The jobs of one status, type, model: a name or an id."""
+    wanted = select(JobRow)
+    for column, value in ((JobRow.status, status), (JobRow.type, type)):
+        wanted = wanted if value is None else wanted.where(column == value)
+    return wanted if model is None else wanted.where(or_(JobRow.model == model, JobRow.model_id == model))
 
 
 def _find(session: Session, id: str, *, lock: bool = False) -> JobRow:

@@ -9,7 +9,19 @@ from gan.errors import InvalidRequest
 
 
 def page(session: Session, wanted: Select[Any], table: Any, *, after: str | None, limit: int, order: str) -> list[Any]:
-    """Up to `limit + 1` rows beyond the row with id `after`. Raises InvalidRequest where there is no such row."""
+    """Up to `limit + 1` rows beyond the row with id `after`. Raises InvalidRequest where there is no such row.
+
+    Their numbers are found first: where an index has the rows, but not in this order, whole rows would be sorted.
+    """
+    numbers = page_numbers(session, wanted, table, after=after, limit=limit, order=order)
+    rows = {row.number: row for row in session.scalars(select(table).where(table.number.in_(numbers)))}
+    return [rows[number] for number in numbers if number in rows]
+
+
+def page_numbers(
+    session: Session, wanted: Select[Any], table: Any, *, after: str | None, limit: int, order: str
+) -> list[int]:
+    """The numbers of `page`'s rows."""
     descending = order == "desc"
     if after is not None:
         number = session.scalars(select(table.number).where(table.id == after)).one_or_none()
@@ -19,10 +31,8 @@ def page(session: Session, wanted: Select[Any], table: Any, *, after: str | None
                 param="after",
             )
         wanted = wanted.where(table.number < number if descending else table.number > number)
-    order_by = table.number.desc() if descending else table.number
-    # numbers first: where an index has the rows, but not in this order, whole rows would be sorted
-    numbers = wanted.with_only_columns(table.number).order_by(order_by).limit(limit + 1)
-    return list(session.scalars(select(table).where(table.number.in_(numbers.scalar_subquery())).order_by(order_by)))
+    ordered = wanted.with_only_columns(table.number).order_by(table.number.desc() if descending else table.number)
+    return list(session.scalars(ordered.limit(limit + 1)))
 
 
 def by_reference(session: Session, table: Any, reference: str, *, lock: bool = False) -> Any | None:

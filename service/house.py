@@ -26,7 +26,7 @@ from service.kept import Kept
 from service.meaning import Found, found_by
 from service.meters import Meters
 from service.readings import Readings
-from service.standing import Standing, standing_of
+from service.standing import Standing, Standings
 from service.watcher import Watcher
 
 T = TypeVar("T")
@@ -144,7 +144,7 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
     models = Models(ledger)
     polling = CapacityLimiter(POLL_THREADS)
     in_thread = partial(to_thread.run_sync, limiter=polling)
-    stamp = ledger.stamp()
+    stamp, standings = ledger.stamp(), Standings(jobs)
     return House(
         settings=settings,
         ledger=ledger,
@@ -159,7 +159,7 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         kept=Kept(settings.max_kept_bytes, meters),
         stamp=stamp,
         resolve=Readings(lambda references: in_thread(found_by, models, references), stamp),
-        standing=Readings(lambda ids: in_thread(standing_of, jobs, ids), stamp),
+        standing=Readings(lambda ids: in_thread(standings, ids), stamp),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),
         scanning=CapacityLimiter(SCAN_THREADS),

@@ -1,6 +1,8 @@
 """Jobs: queued, watched, steered."""
 
-from collections.abc import Callable
+import asyncio
+import json
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -17,7 +19,7 @@ from service.evaluations import evaluation_of, ready_dataset
 from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Plain, Wait, applied, json_accepted, matches
 from service.house import House, Inside
 from service.openapi import HELD, bodies_by_type, problems
-from service.parsing import JSON, as_json, body_by_type
+from service.parsing import JSON, body_by_type
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
 from service.standing import Standing
 
@@ -116,7 +118,7 @@ MAKERS: dict[str, Callable[[House, Any], records.Job]] = {"train": create_traini
 
 
 @router.get("", response_model=List[Job], summary="List jobs", responses=problems())
-def list_jobs(
+async def list_jobs(
     house: Inside,
     status: JobStatus | None = None,
     type: JobType | None = None,
@@ -126,9 +128,24 @@ def list_jobs(
     order: Order = "desc",
 ) -> Response:
     """A page of jobs, newest first, of one status, type or model if asked for."""
-    page = house.jobs.list(status=status, type=type, model=model, after=after, limit=limit, order=order)
-    places = house.jobs.queue_positions(row.id for row in page.data if row.status == "queued")
-    return as_json(List.of(page, lambda row: Job.of(row, places.get(row.id))))
+    only = {"status": status, "type": type, "model": model}
+    page = await house.read(house.jobs.list_ids, after=after, limit=limit, order=order, **only)
+    found = await asyncio.gather(*map(house.standing, page.data), return_exceptions=True)
+    return Response(listing(page, found), media_type=JSON)
+
+
+def listing(page: records.Page[str], found: Sequence[Standing | BaseException]) -> bytes:
+    """A page of jobs as JSON, of those that have not been deleted since. Raises what was found instead of jobs."""
+    jobs = [(id, job.body) for id, job in zip(page.data, found, strict=True) if isinstance(job, Standing)]
+    for error in (one for one in found if isinstance(one, BaseException) and not isinstance(one, NotFound)):
+        raise error
+    rest = {
+        "first_id": jobs[0][0] if jobs else None,
+        "last_id": jobs[-1][0] if jobs else None,
+        "has_more": page.has_more,
+    }
+    bodies = b",".join(body for _, body in jobs)
+    return b'{"object":"list","data":[' + bodies + b"]," + json.dumps(rest, separators=(",", ":")).encode()[1:]
 
 
 @router.get("/{job}", response_model=Job, summary="A job", responses=problems(404) | HELD)

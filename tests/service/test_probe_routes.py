@@ -18,7 +18,7 @@ from ledger.datasets import Datasets
 from ledger.jobs import Jobs
 from ledger.models import Models
 from service.readings import Readings
-from service.standing import standing_of
+from service.standing import Standings
 
 Broker = Callable[[], AbstractContextManager[int]]
 Check = Callable[..., dict[str, Any]]
@@ -48,7 +48,7 @@ def test_a_database_that_is_away_is_503_with_a_time_to_come_back(tmp_path: Path,
     with serving(settings_in(tmp_path), apps.append) as running:
         away = Ledger(f"sqlite:///{tmp_path}/gone/ledger.sqlite3")
         parts = {"ledger": away, "jobs": Jobs(away), "datasets": Datasets(away), "models": Models(away)}
-        parts["standing"] = Readings(lambda ids: to_thread.run_sync(standing_of, Jobs(away), ids), away.stamp())
+        parts["standing"] = Readings(lambda ids: to_thread.run_sync(Standings(Jobs(away)), ids), away.stamp())
         here = apps[0].state.house
         apps[0].state.house = replace(here, **parts)
         ready = running.http.get("/readyz")
