@@ -41,7 +41,7 @@ from gan.spec import (
 from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
 from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Page, Record, Scores
 from ganymede.settings import ClientSettings
-from ganymede.transport import Away, Transport
+from ganymede.transport import Away, Transport, patiently
 from ganymede.upload import Report, Watched, dataset_name, uploadable
 
 MEDIA_TYPES: Final = {
@@ -147,7 +147,7 @@ class Client(AbstractContextManager["Client"]):
         Images are PNG, JPEG or WebP files: their paths, their bytes, or their base64; `labels` say as what they are
         judged. Raises what `samples.create` raises, OSError for a path.
         """
-        return _record(Scores, self.http.send("POST", "/v1/scores", json=_with_pictures(_body(request))))
+        return _record(Scores, self.http.compute("/v1/scores", json=_with_pictures(_body(request))))
 
     def project(
         self,
@@ -404,13 +404,13 @@ class Drawings:
 
     def create(self, request: SampleSpec | InterpolationSpec | Mapping[str, Any], accept: str | None = None) -> Drawing:
         """The answer in memory. `accept` is a media type; by default the model's own: PNG, or JSON for points."""
-        response = self.http.send("POST", self.path, json=_body(request), headers=_accept(accept))
+        response = self.http.compute(self.path, json=_body(request), headers=_accept(accept))
         media_type = response.headers.get("Content-Type", "application/octet-stream").partition(";")[0]
         return Drawing(response.content, media_type, response.headers)
 
     def data(self, request: SampleSpec | InterpolationSpec | Mapping[str, Any]) -> JsonObject:
         """The answer as JSON: `{model, checkpoint, data: [{index, seed, label, …}]}`."""
-        return _object(self.http.send("POST", self.path, json=_body(request), headers=_accept("application/json")))
+        return _object(self.http.compute(self.path, json=_body(request), headers=_accept("application/json")))
 
     def save(
         self,
@@ -420,7 +420,10 @@ class Drawings:
     ) -> Path:
         """Stream the answer to a file, whose suffix says the format (`MEDIA_TYPES`) unless `accept` does."""
         media_type = accept or media_type_of(Path(path))
-        return _save(self.http, "POST", self.path, Path(path), json=_body(request), headers=_accept(media_type))
+        return patiently(
+            lambda: _save(self.http, "POST", self.path, Path(path), json=_body(request), headers=_accept(media_type)),
+            None,
+        )
 
 
 def media_type_of(path: Path) -> str:

@@ -19,7 +19,7 @@ from ganymede.errors import (
 )
 
 PATIENCE: Final[dict[type[GanymedeError], float]] = {ServerUnreachable: 2.0, Unavailable: 20.0}
-"""Seconds for which a GET is tried again, by what goes wrong. A refused connection is rarely a passing thing."""
+"""Seconds for which what changes nothing is tried again, by what goes wrong; a refused connection rarely passes."""
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 """Hosts that are reached directly, whatever proxy the environment names."""
@@ -74,6 +74,10 @@ class Transport:
         asked = {key: value for key, value in (params or {}).items() if value is not None}
         timeout = httpx.Timeout(self.timeout + wait, connect=min(CONNECT_SECONDS, self.timeout))
         return patiently(lambda: self.send("GET", path, params=asked, headers=headers, timeout=timeout), patience, away)
+
+    def compute(self, path: str, **arguments: Any) -> httpx.Response:
+        """A POST that changes nothing on the server, tried again as a GET is: where too many wait, it comes again."""
+        return patiently(lambda: self.send("POST", path, **arguments), None)
 
     def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """One request, once; the whole answer is read. Arguments are httpx's."""

@@ -12,7 +12,7 @@ from gan.errors import InvalidRequest
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
-Threads = Annotated[int, Field(ge=0)]
+OrChosen = Annotated[int, Field(ge=0)]
 
 BROKERS = ("memory://", "redis://", "rediss://", "redis+socket://")
 PREFIX = "GANYMEDE_"
@@ -60,11 +60,11 @@ class Settings(BaseSettings):
     train_capture: bool = Field(
         False, description="Whether a GPU replays training's steps as CUDA graphs. Not yet tested on a GPU."
     )
-    service_threads: Threads = Field(
+    service_threads: OrChosen = Field(
         0,
         description="Cores that forward passes in the service may use at once; 0 = all of them.",
     )
-    train_threads: Threads = Field(
+    train_threads: OrChosen = Field(
         0, description="CPU threads of a training child; 0 = all cores but one, which serves."
     )
     lease_seconds: Seconds = Field(30.0, description="How long a claim on a job holds without a heartbeat, in seconds.")
@@ -93,7 +93,11 @@ class Settings(BaseSettings):
         256 * 10**6, description="Most pixels that one sampling request may produce, all images together."
     )
     max_queued_jobs: Count = Field(100_000, description="Most jobs waiting in a queue before new ones get 503.")
-    max_waiting_requests: Count = Field(1_024, description="Most sampling requests waiting for the device before 503.")
+    max_waiting_requests: OrChosen = Field(
+        0,
+        description="Most sampling requests waiting for the device before 503; 0 = as many single images as fill the "
+        "next batches, at least 32.",
+    )
     max_loaded_bytes: Count = Field(
         2 * 2**30, description="Most bytes of generators kept in memory; the least recently used leave first."
     )

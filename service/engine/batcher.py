@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from service.meters import Meters
 
 Forward = Callable[[Loaded, Floats, Floats | None, int], Values]
 """A network on one batch; the number is how many batches are computed at this moment, this one too."""
+
+
+FEWEST_WAITING: Final = 32
+"""Requests that may always wait, however few of them a batch has room for."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,11 @@ class Share(NamedTuple):
 
 
 class Batcher:
-    """The line of requests, and the threads' loop (`run`). `submit` and `close` may be called from any thread."""
+    """The line of requests, and the threads' loop (`run`). `submit` and `close` may be called from any thread.
+
+    `max_waiting` 0 lets as many wait as fill the next batch of every thread, of single images of the model that was
+    drawn last, and `FEWEST_WAITING` at least: who comes in waits little longer than at full load, however many come.
+    """
 
     def __init__(self, forward: Forward, max_waiting: int, meters: Meters) -> None:
         self._forward = forward
@@ -101,6 +109,8 @@ class Batcher:
         self._changed = threading.Condition()
         self._closed = False
         self._busy = 0
+        self._lanes = 0
+        self._room = 0
 
     def submit(self, loaded: Loaded, z: Floats, c: Floats | None) -> Future[Forwarded]:
         """Puts rows in line, z (N ≥ 1, …) and c (N, …) as the network takes them. Cancelling the future takes them out.
@@ -118,9 +128,11 @@ class Batcher:
 
     def refuse_overload(self) -> None:
         """Raises Unavailable, and counts it, when as many requests wait as may."""
-        if len(self._line) >= self._max_waiting:
+        if len(self._line) >= (self._max_waiting or max(FEWEST_WAITING, self._lanes * self._room)):
             self._meters.rejected.inc()
-            raise Unavailable(f"{len(self._line)} sampling requests are waiting already (max_waiting_requests)")
+            raise Unavailable(
+                f"{len(self._line)} sampling requests are waiting already (max_waiting_requests)", retry_after=1
+            )
 
     @property
     def waiting(self) -> int:
@@ -129,6 +141,8 @@ class Batcher:
 
     def run(self, batch_pixels: int) -> None:
         """Serves batch after batch until `close`; whoever is in line then is told so. For any number of threads."""
+        with self._changed:
+            self._lanes += 1
         while batch := self._next(batch_pixels):
             try:
                 self._serve(batch)
@@ -170,7 +184,7 @@ class Batcher:
 
     def _take(self, batch_pixels: int) -> list[Share]:
         loaded = self._line[0].loaded
-        room = room_for(loaded, batch_pixels)
+        self._room = room = room_for(loaded, batch_pixels)
         chosen = [request for request in self._line if request.loaded is loaded][:room]
         for request in chosen:
             self._line.remove(request)

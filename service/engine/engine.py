@@ -3,12 +3,12 @@
 import asyncio
 import gc
 import logging
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from os import sched_getaffinity
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -30,6 +30,8 @@ T = TypeVar("T")
 SWITCH_SECONDS = 0.0005
 """After which a thread lets another go on in Python: a forward asks for its turn before every layer, and must not wait
 Python's usual five milliseconds for it while requests are read."""
+NICE = 4
+"""By how much forwards are nicer than the event loop: less than a training is."""
 DIRECTIONS_KEPT = 64
 """Sets of directions that are remembered: up to 8 MB each, of the largest latents."""
 
@@ -56,7 +58,7 @@ class Engine:
         self._started.set_running_or_notify_cancel()  # a waiter that gives up must not cancel it for the others
         self._threads = [threading.Thread(target=self._run, name="forward", daemon=True)]
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self._workers = ThreadPoolExecutor(len(sched_getaffinity(0)), thread_name_prefix="encode")
+        self._workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="encode")
 
     def start(self) -> None:
         """Starts the first forward thread, which starts the others; call it once."""
@@ -149,9 +151,15 @@ class Engine:
         gc.freeze()  # torch's objects are there to stay: looking through them would stop every request for long
         pixels = self._runtime.batch_pixels
         for _ in range(1, self._runtime.lanes):
-            another = threading.Thread(target=self._batcher.run, args=(pixels,), name="forward", daemon=True)
+            another = threading.Thread(target=self._forward, args=(pixels,), name="forward", daemon=True)
             self._threads.append(another)
             another.start()
         self._started.set_result(None)
         logger.info("sampling on %s", self._runtime.device)
+        self._forward(pixels)
+
+    def _forward(self, pixels: int) -> None:
+        """Serves batches until closed, and leaves the cores to the event loop whenever that has something to do."""
+        with suppress(OSError, AttributeError):  # where threads have no niceness of their own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICE)
         self._batcher.run(pixels)

@@ -212,6 +212,20 @@ def test_a_full_line_refuses_at_once_and_says_which_limit():
             batcher.submit(SMALL, rows(1), None)
 
 
+@pytest.mark.parametrize(("model", "lanes", "most"), [(SMALL, 1, 32), (SMALL, 3, 48), (LARGE, 3, 32)])
+def test_by_default_as_many_wait_as_fill_the_next_batches_and_a_few_at_least(model, lanes, most):
+    forward = Forward(held=True)
+    with running(forward, max_waiting=0, lanes=lanes) as batcher:
+        batcher.submit(model, rows(16 * lanes), None)
+        until(lambda: len(forward.busy) == lanes)
+        line = len(batcher._line)
+        for _ in range(most - line):
+            batcher.submit(LARGE if model is SMALL else SMALL, rows(1), None)
+        with pytest.raises(Unavailable, match="max_waiting_requests") as refused:
+            batcher.submit(model, rows(1), None)
+        assert refused.value.retry_after == 1
+
+
 def test_closing_tells_everyone_who_waits():
     forward = Forward(held=True)
     with running(forward) as batcher:

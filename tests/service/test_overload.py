@@ -24,7 +24,7 @@ def test_a_full_line_refuses_before_a_body_is_read_and_says_when_to_come_back(
 ) -> None:
     assert ask(service, model="digits", seed=1).status_code == 200
     assert service.http.get("/v1/models/digits/images/1.png").status_code == 200
-    monkeypatch.setattr(service.app.state.house.engine._batcher, "_max_waiting", 0)
+    monkeypatch.setattr(service.app.state.house.engine._batcher, "_max_waiting", -1)
     for path in ("samples", "interpolations", "scores"):
         broken = service.http.post(f"/v1/{path}", content=b"{", headers={"Content-Type": "application/json"})
         assert is_problem(broken, 503, "unavailable")["detail"].endswith("(max_waiting_requests)")
@@ -42,6 +42,6 @@ def test_where_there_is_room_nothing_is_refused(service) -> None:
     engine = service.app.state.house.engine
     engine.refuse_overload()
     assert engine._batcher.waiting == 0
-    engine._batcher._max_waiting = 0
+    engine._batcher._max_waiting = -1
     with pytest.raises(Unavailable):
         engine.refuse_overload()
