@@ -593,6 +593,12 @@ class DatasetRequest(Request):
 # ---- models ----
 
 
+class MemoryRequest(Request):
+    """Body of `PUT /v1/models/{model}/memory`: a generator that is kept never leaves memory to make room."""
+
+    kept: bool = False
+
+
 class CheckpointRequest(Request):
     """Body of `PATCH /v1/models/{model}/checkpoints/{checkpoint}`: a pinned checkpoint is never retired."""
 

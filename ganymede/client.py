@@ -39,7 +39,7 @@ from gan.spec import (
     Words,
 )
 from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
-from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Neighbours, Page, Record, Scores
+from ganymede.records import Checkpoint, Dataset, Event, Job, Memory, Model, Neighbours, Page, Record, Scores
 from ganymede.settings import ClientSettings
 from ganymede.transport import Away, Transport, patiently
 from ganymede.upload import Report, Watched, dataset_name, uploadable
@@ -374,6 +374,22 @@ class Models:
     def _pinned(self, model: str, checkpoint: str, *, pinned: bool) -> Checkpoint:
         address = f"/v1/models/{_part(model)}/checkpoints/{_part(checkpoint)}"
         return _record(Checkpoint, self.http.send("PATCH", address, json={"pinned": pinned}))
+
+    def load(self, model: str, *, keep: bool = False) -> Memory:
+        """Have a checkpoint's generator in the server's memory; with `keep` it never makes room for others.
+
+        `model` is named as for samples: `faces`, `faces@best`, a `ckpt_` id. Raises LimitExceeded where too much would
+        be kept.
+        """
+        return _record(Memory, self.http.send("PUT", f"/v1/models/{_part(model)}/memory", json={"kept": keep}))
+
+    def memory(self, model: str) -> Memory:
+        """What of a checkpoint lies in the server's memory."""
+        return _record(Memory, self.http.get(f"/v1/models/{_part(model)}/memory"))
+
+    def unload(self, model: str) -> None:
+        """Let a checkpoint's networks leave the server's memory."""
+        self.http.send("DELETE", f"/v1/models/{_part(model)}/memory")
 
     def neighbours(
         self,

@@ -179,6 +179,17 @@ class Scores(Record):
     data: list[Score]
 
 
+class Memory(Record):
+    """What of a checkpoint lies in the server's memory: its generator's bytes, and whether it stays."""
+
+    object: str = "memory"
+    model: str
+    checkpoint: str
+    loaded: bool
+    bytes: int
+    kept: bool
+
+
 class Model(Record):
     """A model: what was or is being trained, and its checkpoints, newest first; `best` is the id of one of them."""
 

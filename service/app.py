@@ -25,6 +25,7 @@ from service.routes import (
     images,
     interpolations,
     jobs,
+    memory,
     models,
     neighbours,
     probes,
@@ -41,7 +42,20 @@ best by its metric), `faces@120000` (the checkpoint at that many images) or by a
 goes too.
 """
 
-ROOMS = (samples, images, jobs, interpolations, models, datasets, neighbours, directions, scores, projections, probes)
+ROOMS = (
+    samples,
+    images,
+    jobs,
+    interpolations,
+    models,
+    datasets,
+    neighbours,
+    directions,
+    memory,
+    scores,
+    projections,
+    probes,
+)
 """A path is looked for in this order: those that are asked for most come first."""
 ROUTERS = tuple(room.router for room in ROOMS)
 

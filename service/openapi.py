@@ -18,6 +18,7 @@ from gan.spec import (
     DatasetRequest,
     EvaluateRequest,
     InterpolationSpec,
+    MemoryRequest,
     ProjectRequest,
     SampleSpec,
     ScoreSpec,
@@ -52,6 +53,7 @@ BODIES = (
     ScoreSpec,
     ProjectRequest,
     CheckpointRequest,
+    MemoryRequest,
 )
 """What bodies are read as."""
 

@@ -504,6 +504,26 @@ class Model(Resource):
 # ---- lists and probes ----
 
 
+class Memory(Answer):
+    """What of a checkpoint lies in this service's memory: its generator's bytes, and whether it stays."""
+
+    model_config = example(
+        object="memory",
+        model="digits",
+        checkpoint="ckpt_0123456789abcdef01234567",
+        loaded=True,
+        bytes=2236416,
+        kept=False,
+    )
+
+    object: Literal["memory"] = "memory"
+    model: str
+    checkpoint: str
+    loaded: bool
+    bytes: int
+    kept: bool
+
+
 class List(Answer, Generic[T]):
     """A page. `last_id` is what `after` takes for the next one, while `has_more`."""
 

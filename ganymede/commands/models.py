@@ -88,6 +88,26 @@ def unpin(context: typer.Context, checkpoint: Pinned, as_json: AsJson = False) -
         tell_pin(client.models.unpin(*parts(checkpoint)), as_json)
 
 
+@app.command()
+def load(
+    context: typer.Context,
+    model: Named,
+    keep: Annotated[bool, typer.Option("--keep", help="It never makes room for others.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have a model in the server's memory before its first picture is asked for."""
+    with connect(context) as client:
+        print_record(client.models.load(model, keep=keep), as_json)
+
+
+@app.command()
+def unload(context: typer.Context, model: Named, as_json: AsJson = False) -> None:
+    """Let a model leave the server's memory."""
+    with connect(context) as client:
+        client.models.unload(model)
+    print_done(model, "unloaded", as_json)
+
+
 def parts(reference: str) -> tuple[str, str]:
     """Model and checkpoint of `MODEL@CHECKPOINT`. Raises UsageError."""
     from ganymede.errors import UsageError

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,7 +17,7 @@ from ledger.records import Checkpoint
 from ledger.settings import Settings
 from ledger.storage import Storage
 from service.engine.batcher import Batcher, Forwarded
-from service.engine.cache import Cache
+from service.engine.cache import Cache, Held
 from service.engine.runtime import Floats, Loaded, Part, Runtime
 from service.meters import Meters
 
@@ -88,6 +88,19 @@ class Engine:
     def loaded(self) -> frozenset[str]:
         """Ids of the checkpoints that lie in memory."""
         return self._cache.ids
+
+    def held(self, checkpoint: Checkpoint) -> Held:
+        """What of a checkpoint's generator lies in memory."""
+        return self._cache.held(checkpoint.id)
+
+    async def keep(self, checkpoint: Checkpoint, *, kept: bool) -> Held:
+        """Has a checkpoint's generator in memory, ready to draw, and has it stay there or not. Raises as `generator`,
+        and LimitExceeded where too much would stay."""
+        return await self._cache.keep(checkpoint, None, kept=kept)
+
+    def drop(self, checkpoints: Collection[str]) -> None:
+        """Lets the networks of these checkpoints (by id) go: now, or with the last request that uses them."""
+        self._cache.drop(checkpoints)
 
     @asynccontextmanager
     async def generator(self, checkpoint: Checkpoint, ema: float | None = None) -> AsyncIterator[Loaded]:

@@ -129,10 +129,17 @@ def get_model(model: Named, house: Inside, loaded: Loaded) -> Model:
 
 
 @router.delete("/{model}", status_code=204, summary="Delete a model", responses=problems(404, 409))
-def delete_model(model: Named, house: Inside) -> Response:
+async def delete_model(model: Named, house: Inside) -> Response:
     """Delete a model with its checkpoints. 409 while a job works on it."""
-    house.storage.remove(*house.models.delete(model))
+    house.engine.drop(await house.read(deleted, house, model))
     return Response(status_code=204)
+
+
+def deleted(house: House, model: str) -> list[str]:
+    """Deletes a model; the ids of its checkpoints. Raises NotFound, Conflict."""
+    checkpoints = house.models.checkpoints(house.models.get(model).id)
+    house.storage.remove(*house.models.delete(model))
+    return [checkpoint.id for checkpoint in checkpoints]
 
 
 PIN: dict[str, Any] = {"pin": {"summary": "Keep it for good", "value": {"pinned": True}}}

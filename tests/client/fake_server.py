@@ -89,7 +89,7 @@ def fake_server() -> Iterator[Fake]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the base class's names
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the base class's names
 
         def log_message(self, *words: object) -> None:
             pass

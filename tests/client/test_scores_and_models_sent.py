@@ -73,3 +73,28 @@ def test_a_downloaded_checkpoint_is_sent_as_a_model(
     for part in (b'name="name"\r\n\r\nback', b'name="file"; filename="m-10.safetensors"', b"tensors"):
         assert part in sent
     assert run(["models", "add", str(tmp_path / "none"), "--name", "back"]) == 2
+
+
+MEMORY = {"object": "memory", "model": "m", "checkpoint": "ckpt_1", "loaded": True, "bytes": 10, "kept": True}
+
+
+def test_a_model_is_loaded_kept_and_let_go(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    for method in ("PUT", "GET"):
+        fake.on(f"{method} /v1/models/m@best/memory", Answer(200, MEMORY))
+    fake.on("DELETE /v1/models/m@best/memory", Answer(204))
+    assert run(["models", "load", "m@best", "--keep"]) == 0
+    assert "ckpt_1" in capsys.readouterr().out
+    assert [body for call, body in fake.bodies if call.startswith("PUT")] == [b'{"kept":true}']
+    with Client(fake.url) as client:
+        assert client.models.memory("m@best").bytes == 10
+    assert run(["models", "unload", "m@best"]) == 0
+    assert [asked[0] for asked in fake.asked][-1] == "DELETE /v1/models/m@best/memory"
+
+
+def test_a_drawing_that_is_refused_is_asked_for_again(fake: Fake) -> None:
+    refusal = Answer(503, {"code": "unavailable", "detail": "many wait"}, {"Retry-After": "0"})
+    drawn = Answer(200, b"png", {"Content-Type": "image/png"})
+    fake.on("POST /v1/samples", refusal, drawn)
+    with Client(fake.url) as client:
+        assert client.samples.create({"model": "m", "seed": 1}).content == b"png"
+    assert [asked[0] for asked in fake.asked] == ["POST /v1/samples"] * 2
