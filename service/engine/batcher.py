@@ -177,10 +177,10 @@ class Batcher:
         return []
 
     def _worth_it(self, batch_pixels: int) -> bool:
-        """Whether to begin now: beside another batch only with half a batch or more. Small ones take longer a row."""
+        """Whether to begin now: beside another batch only with a whole one. Small ones take longer a row."""
         loaded = self._line[0].loaded
         waiting = sum(request.rest for request in self._line if request.loaded is loaded)
-        return self._busy == 0 or 2 * waiting >= room_for(loaded, batch_pixels)
+        return self._busy == 0 or waiting >= room_for(loaded, batch_pixels)
 
     def _take(self, batch_pixels: int) -> list[Share]:
         loaded = self._line[0].loaded
@@ -226,11 +226,18 @@ class Batcher:
         z = np.concatenate([request.z[start:stop] for request, start, stop in batch])
         rows = [request.c[start:stop] for request, start, stop in batch if request.c is not None]
         began = perf_counter()
-        values = self._forward(batch[0].request.loaded, z, np.concatenate(rows) if rows else None, self._busy)
+        values = self._forward(
+            batch[0].request.loaded, z, np.concatenate(rows) if rows else None, self._company(len(z))
+        )
         seconds = perf_counter() - began
         self._meters.rows.observe(len(z))
         self._meters.forward.observe(seconds)
         return values, seconds
+
+    def _company(self, rows: int) -> int:
+        """How many batches are computed at this moment; of a full one, which says that many requests come, as many as
+        there can be: others will begin before it ends, and answering takes a core's time as well."""
+        return self._lanes if rows >= self._room else self._busy
 
     def _fail(self, batch: list[Share], error: Exception) -> None:
         """Tells every request of a batch, and takes what is left of them out of the line."""

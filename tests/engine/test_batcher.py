@@ -115,20 +115,20 @@ def test_a_large_request_is_cut_and_delays_a_small_one_by_the_batches_under_way_
     assert timing.forward > 0
 
 
-def test_batches_are_computed_at_the_same_time_and_know_how_many_they_are():
+def test_full_batches_are_computed_at_the_same_time_each_as_one_of_as_many_as_there_can_be():
     forward = Forward(held=True)
     with running(forward, lanes=3) as batcher:
         futures = []
         for count in (1, 2, 3):
-            futures.append(batcher.submit(SMALL, rows(8), None))
+            futures.append(batcher.submit(SMALL, rows(16), None))
             until(lambda count=count: len(forward.busy) == count)
         forward.go.release(3)
         for future in futures:
             future.result(30)
         until(lambda: batcher._busy == 0)
-        futures.append(batcher.submit(SMALL, rows(1), None))
+        futures.append(batcher.submit(SMALL, rows(15), None))
         until(lambda: len(forward.busy) == 4)
-    assert forward.busy == [1, 2, 3, 1]
+    assert forward.busy == [3, 3, 3, 1], "one that is not full has the cores to itself"
 
 
 def test_beside_a_batch_few_rows_wait_for_company_or_for_its_end():
@@ -136,10 +136,10 @@ def test_beside_a_batch_few_rows_wait_for_company_or_for_its_end():
     with running(forward, lanes=2) as batcher:
         batcher.submit(SMALL, rows(1), None)
         until(lambda: len(forward.busy) == 1)
-        few = [batcher.submit(SMALL, rows(1), None) for _ in range(7)]
+        few = [batcher.submit(SMALL, rows(3), None) for _ in range(5)]
         sleep(0.05)
         assert len(forward.busy) == 1
-        few.append(batcher.submit(SMALL, rows(1), None))  # the eighth of sixteen
+        few.append(batcher.submit(SMALL, rows(1), None))  # the sixteenth row of sixteen
         until(lambda: len(forward.busy) == 2)
         last = batcher.submit(SMALL, rows(1), None)
         forward.go.release(2)
@@ -148,7 +148,7 @@ def test_beside_a_batch_few_rows_wait_for_company_or_for_its_end():
         until(lambda: len(forward.busy) == 3)
         forward.go.release(1)
         last.result(30)
-    assert [count for _, count in forward.batches] == [1, 8, 1]
+    assert [count for _, count in forward.batches] == [1, 16, 1]
 
 
 def test_a_request_whose_batches_all_fail_at_the_same_time_is_told_once():
