@@ -2,7 +2,7 @@
 
 Pillow's encoder tries all five filters on every row and then compresses with zlib, which takes as long as a small
 generator needs for the picture. Here every row is its difference to the row above (filter 2), taken by NumPy, and ISA-L
-compresses: six to ten times faster, files up to a fifth larger on small smooth pictures (docs/serving.md).
+compresses: five to ten times faster, files up to a fifth larger on small smooth pictures (docs/serving.md).
 """
 
 from collections.abc import Mapping
