@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from gan.averages import RAW, number_of
 from gan.errors import CheckpointCorrupt
@@ -202,7 +203,7 @@ def load_generator(path: Path, sha256: str | None = None, ema: float | None = No
         return average_prefix(ema, header.ema_halflife)
 
     header, tensors = read_model(path, sha256, lambda header: (f"{prefix(header)}.", "points.", "conditions", "inputs"))
-    module = _filled(build_generator(header.network), part(tensors, prefix(header)), path)
+    module = _filled(built(build_generator, header), part(tensors, prefix(header)), path)
     points = part(tensors, "points")
     conditions = from_levels(tensors["inputs"]) if "inputs" in tensors else tensors.get("conditions")
     which = header.ema_halflife if ema is None else ema
@@ -222,9 +223,25 @@ def from_levels(levels: Tensor) -> Tensor:
 def load_discriminator(path: Path, sha256: str | None = None) -> LoadedNetwork:
     """The discriminator of a model part, on the CPU, in eval mode, without gradients. CheckpointCorrupt as above."""
     header, tensors = read_model(path, sha256, lambda _: ("discriminator.", "points.", "conditions"))
-    module = _filled(build_discriminator(header.network), part(tensors, "discriminator"), path)
+    module = _filled(built(build_discriminator, header), part(tensors, "discriminator"), path)
     points = part(tensors, "points")
     return LoadedNetwork(header, module, points.get("mean"), points.get("std"), tensors.get("conditions"))
+
+
+class Undrawn(TorchFunctionMode):
+    """Where weights are about to be overwritten, none are drawn: that takes longer than reading them."""
+
+    DRAWS = frozenset({Tensor.normal_, Tensor.uniform_})
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Leaves a tensor as it is where it would be drawn."""
+        return args[0] if func in self.DRAWS else func(*args, **(kwargs or {}))
+
+
+def built(build: Callable[[NetworkSpec], nn.Module], header: ModelHeader) -> nn.Module:
+    """A network whose weights are still to be filled in."""
+    with Undrawn():
+        return build(header.network)
 
 
 def _filled(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> nn.Module:

@@ -14,7 +14,7 @@ from starlette.types import Scope
 from gan.errors import Unavailable
 from ledger.settings import Settings
 from service import errors
-from service.house import opened
+from service.house import FIRST_SECONDS, opened
 from service.lane import Lane
 from service.meters import Meters
 from service.middleware import BodyLimit, Envelope, Gate, HangUp, HeadAsGet, Limit
@@ -93,9 +93,15 @@ async def lifespan(app: FastAPI, settings: Settings, meters: Meters) -> AsyncIte
     """The house stands while the application runs."""
     async with opened(settings, meters) as house:
         app.state.house = house
-        documented = asyncio.create_task(to_thread.run_sync(app.openapi))  # or the first query would wait for it
+        documenting = asyncio.create_task(documented(app))
         yield
-        await documented
+        documenting.cancel()
+
+
+async def documented(app: FastAPI) -> None:
+    """Makes the document once the first probes are answered: the first query would wait for it otherwise."""
+    await asyncio.sleep(FIRST_SECONDS)
+    await to_thread.run_sync(app.openapi)
 
 
 def overloaded(scope: Scope) -> Response | None:

@@ -1,5 +1,6 @@
 """All that a running service holds, in one place: routes are given it, and nothing else is global."""
 
+import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -38,6 +39,8 @@ PROBE_THREADS: Final = 2
 SCAN_THREADS: Final = 1
 """Threads that look through whole datasets, for as long as that takes: apart from those that encode and answer."""
 
+FIRST_SECONDS: Final = 0.05
+"""After which torch is loaded: the interpreter has time for little else then, and probes are answered before."""
 ENGINE_SECONDS: Final = 3.0
 """How long the end waits for the engine, which may be in the middle of loading torch; the process then ends anyway."""
 
@@ -121,10 +124,11 @@ async def opened(settings: Settings, meters: Meters) -> AsyncIterator[House]:
     await to_thread.run_sync(storage.prepare)
     house = furnished(settings, ledger, storage, meters)
     to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
-    house.engine.start()
+    starting = asyncio.get_running_loop().call_later(FIRST_SECONDS, house.engine.start)
     try:
         yield house
     finally:
+        starting.cancel()
         await house.watcher.stop()
         await to_thread.run_sync(closed_within, house.engine, ENGINE_SECONDS)
         house.stamp.close()

@@ -5,6 +5,7 @@ import pytest
 import torch
 from seeded import POINTS, generator, network, write_seeded
 
+from gan.checkpoint import load_generator, read_model
 from gan.errors import CheckpointCorrupt, Unavailable
 from gan.images import to_uint8
 from gan.latents import latents
@@ -113,6 +114,17 @@ def test_forwards_use_the_cores_that_the_process_may_use_unless_told_otherwise(m
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(6)))
     assert Runtime("cpu", 0).threads(1) == 6
     assert Runtime("cpu", 2).threads(1) == 2
+
+
+def test_a_network_that_is_read_draws_no_weights_of_its_own_and_lacks_none(tmp_path):
+    for spec in NETWORKS.values():
+        written = write_seeded(tmp_path / "model", spec)
+        _, stored = read_model(tmp_path / "model", written.sha256, lambda _: ("generator.",))
+        state = torch.random.get_rng_state()
+        found = load_generator(tmp_path / "model", written.sha256).module.state_dict()
+        assert torch.equal(torch.random.get_rng_state(), state)
+        assert {f"generator.{name}" for name in found} == stored.keys()
+        assert all(torch.equal(tensor, stored[f"generator.{name}"]) for name, tensor in found.items())
 
 
 def test_a_forward_takes_as_many_threads_as_it_may(opened):
