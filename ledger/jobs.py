@@ -145,12 +145,6 @@ class Jobs:
         with self._ledger.reading() as session:
             return places(session, glances(session, list(ids)))
 
-    def versions(self, ids: Iterable[str]) -> dict[str, tuple[str, int]]:
-        """Status and version of each of these jobs that exists: what a watcher compares."""
-        with self._ledger.reading() as session:
-            rows = session.execute(select(JobRow.id, JobRow.status, JobRow.version).where(JobRow.id.in_(list(ids))))
-            return {id: (status, version) for id, status, version in rows}
-
     def waiting(self, queue: str) -> int:
         """How many jobs are queued there."""
         with self._ledger.reading() as session:

@@ -147,7 +147,7 @@ class Batcher:
             try:
                 self._serve(batch)
             finally:
-                self._busy_by(-1)
+                self._free()
         with self._changed:
             left, self._line = self._line, deque()
         for request in left:
@@ -159,11 +159,10 @@ class Batcher:
             self._closed = True
             self._changed.notify_all()
 
-    def _busy_by(self, change: int) -> int:
+    def _free(self) -> None:
         with self._changed:
-            self._busy += change
+            self._busy -= 1
             self._changed.notify()  # whoever waits for this thread rather than for more company
-            return self._busy
 
     def _next(self, batch_pixels: int) -> list[Share]:
         """The next batch, which counts as busy; empty once closed. What has rows left goes to the end of the line."""

@@ -148,7 +148,8 @@ def test_beside_a_batch_few_rows_wait_for_company_or_for_its_end():
         until(lambda: len(forward.busy) == 3)
         forward.go.release(1)
         last.result(30)
-    assert [count for _, count in forward.batches] == [1, 16, 1]
+    *together, alone = [count for _, count in forward.batches]
+    assert (sorted(together), alone) == ([1, 16], 1), "the two that were held end in either order"
 
 
 def test_a_request_whose_batches_all_fail_at_the_same_time_is_told_once():

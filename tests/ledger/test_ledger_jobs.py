@@ -68,7 +68,11 @@ def test_a_list_is_paged_in_either_order_and_filtered(jobs: Jobs, make: Maker) -
 def test_versions_tell_a_watcher_what_changed(jobs: Jobs, make: Maker) -> None:
     one, two = make.training(), make.training()
     jobs.pause(two.id)
-    assert jobs.versions([one.id, two.id, "job_nobody"]) == {one.id: ("queued", 1), two.id: ("paused", 2)}
+    seen = jobs.glance([one.id, two.id, "job_nobody"])
+    assert {id: (job.status, job.version, place) for id, (job, place) in seen.items()} == {
+        one.id: ("queued", 1, 1),
+        two.id: ("paused", 2, None),
+    }
 
 
 def test_metrics_and_previews_are_keyed_by_images_seen(jobs: Jobs, make: Maker) -> None:
