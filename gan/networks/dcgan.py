@@ -46,7 +46,7 @@ class DcganGenerator(nn.Module):
         h = self.input(z, c)[:, :, None, None]
         h = self.base_norm(self.base(h)).relu()
         for up, norm, size in zip(self.up, self.norms, self.sizes[1:-1], strict=True):
-            h = norm(crop(up(h), size)).relu()
+            h = norm(crop(up(h), size)).relu_()
         return crop(self.to_image(h), self.sizes[-1]).tanh()
 
 

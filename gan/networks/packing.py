@@ -16,6 +16,10 @@ HINTED: Final = 16
 """Pictures in the batch that the order of the weights is chosen for; others are computed too."""
 
 
+FEW: Final = 4
+"""Channels of a picture: convolutions to as few are computed apart, see `Scattered`."""
+
+
 class Geometry(NamedTuple):
     """A convolution's own."""
 
@@ -72,12 +76,90 @@ class Spread(nn.Module):
         return answer.view(len(x), *self.size, -1).permute(0, 3, 1, 2)
 
 
+class Scattered(nn.Module):
+    """A convolution to few channels, (N, C, H, W) → (N, K, h, w), channels last: one matrix product, then shifted sums.
+
+    Every pixel is multiplied by the weights of every tap, and the products are added up where they belong ("col2im").
+    oneDNN computes sixteen channels at a time at least, of which a picture has three. A convolution that is not
+    transposed is one that is, its weights turned around. With stride s, the s·s pixels that stand between the same four
+    inputs lie in planes of their own until all is added up.
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, original: Convolution) -> None:
+        super().__init__()
+        weight, self.crop = as_transposed(original)
+        self.stride = strided(original)
+        self.kernel = (weight.shape[2], weight.shape[3])
+        self.taps = tuple(-(-size // stride) for size, stride in zip(self.kernel, self.stride, strict=True))
+        self.register_buffer("weight", self._by_tap(weight))
+        self.register_buffer("bias", None if original.bias is None else original.bias.detach().view(-1, 1, 1))
+
+    def _by_tap(self, weight: Tensor) -> Tensor:
+        """(C, K, height, width) → (taps · places · K, C), the kernel filled up with zeros to whole strides."""
+        missing = [
+            taps * stride - size for taps, stride, size in zip(self.taps, self.stride, self.kernel, strict=True)
+        ]
+        filled = nn.functional.pad(weight, (0, missing[1], 0, missing[0]))
+        split = filled.unflatten(3, (self.taps[1], -1)).unflatten(2, (self.taps[0], -1))
+        return split.permute(2, 4, 3, 5, 1, 0).reshape(-1, len(weight)).contiguous()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the original answers."""
+        (height, width), (down, right) = x.shape[2:], self.taps
+        products = torch.matmul(self.weight, x.flatten(2)).view(len(x), down, right, -1, height, width)
+        planes = x.new_zeros(len(x), products.shape[3], height + down - 1, width + right - 1)
+        for i in range(down):
+            for j in range(right):
+                planes[:, :, i : i + height, j : j + width] += products[:, i, j]
+        whole = self._interleaved(planes)[self._inside(height, width)]
+        return whole if self.bias is None else whole + self.bias
+
+    def _interleaved(self, planes: Tensor) -> Tensor:
+        """(N, places · K, H, W) → (N, K, strides · H, strides · W)."""
+        apart = planes.unflatten(1, (*self.stride, -1)).permute(0, 4, 1, 5, 2, 3)
+        return apart.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+
+    def _inside(self, *size: int) -> tuple[slice, ...]:
+        """Where the answer lies in the sums, for an input of that size."""
+        whole, axes = slice(None), zip(size, self.stride, self.kernel, self.crop, strict=True)
+        return whole, whole, *(slice(crop, stride * (n - 1) + kernel - crop) for n, stride, kernel, crop in axes)
+
+
+def as_transposed(original: Convolution) -> tuple[Tensor, list[int]]:
+    """The weights (C, K, height, width) of the transposed convolution that a convolution is, and what it cuts off."""
+    padding, weight = geometry(original).padding, original.weight.detach()
+    if isinstance(original, nn.ConvTranspose2d):
+        return weight, padding
+    crop = [size - 1 - around for size, around in zip(original.kernel_size, padding, strict=True)]
+    return weight.transpose(0, 1).flip(2, 3), crop
+
+
+def strided(original: Convolution) -> tuple[int, int]:
+    """How far apart the inputs of a transposed convolution stand in what it puts out."""
+    down, right = original.stride
+    return (down, right) if isinstance(original, nn.ConvTranspose2d) else (1, 1)
+
+
+def scatters(original: Convolution) -> bool:
+    """Whether a convolution is one that `Scattered` computes: to few channels, from more than one pixel each."""
+    padding, stride, dilation, groups = geometry(original)
+    simple = groups == 1 and dilation == [1, 1] and original.out_channels <= FEW < original.in_channels
+    transposed = isinstance(original, nn.ConvTranspose2d)
+    fits = all(around < size for around, size in zip(padding, original.kernel_size, strict=True))
+    return simple and (transposed or stride == [1, 1]) and fits and max(original.kernel_size) > 1
+
+
 def packed(original: nn.Module, inputs: torch.Size) -> nn.Module:
     """What computes in the place of a convolution that can be packed, for inputs of that size."""
     assert isinstance(original, nn.Conv2d | nn.ConvTranspose2d)
     alone = inputs[2:].numel() == 1 and not any(original.padding) and original.groups == 1
     if isinstance(original, nn.ConvTranspose2d) and alone:
         return Spread(original)
+    if scatters(original):
+        return Scattered(original)
     return Packed(original, inputs)
 
 

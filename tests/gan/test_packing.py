@@ -6,7 +6,7 @@ from torch import nn
 
 from gan.networks.build import build_discriminator, build_generator, discriminator_example, generator_example
 from gan.networks.folding import for_serving
-from gan.networks.packing import Packed, Spread, pack
+from gan.networks.packing import Packed, Scattered, Spread, pack
 from gan.spec import Conditioning, ImageShape, NetworkSpec
 
 pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
@@ -86,3 +86,44 @@ def test_what_onednn_cannot_pack_stays_as_it_is():
     before = list(network)
     pack(network[:3], torch.zeros(1, 1, 4, 4))
     assert list(network) == before
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        nn.ConvTranspose2d(6, 3, 4, stride=2, padding=1, bias=False),
+        nn.ConvTranspose2d(6, 1, 5, stride=2, padding=2),
+        nn.ConvTranspose2d(6, 4, (3, 4), stride=(1, 3), padding=(0, 1)),
+        nn.Conv2d(6, 3, 3, padding=1),
+        nn.Conv2d(6, 2, (5, 1), padding=(1, 0), bias=False),
+    ],
+)
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+def test_a_convolution_to_few_channels_is_a_product_and_shifted_sums(original, memory_format):
+    network = nn.Sequential(original)
+    for count, height, width in ((1, 5, 7), (3, 8, 6)):
+        x = torch.randn(count, 6, height, width, generator=torch.Generator().manual_seed(count))
+        x = x.to(memory_format=memory_format)
+        with torch.inference_mode():
+            before = original(x)
+            pack(network, x)
+            assert isinstance(network[0], Scattered)
+            torch.testing.assert_close(network(x), before, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        nn.Conv2d(6, 3, 1), nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(6, 5, 3, padding=1),
+        nn.Conv2d(6, 3, 3, padding=1, stride=2), nn.Conv2d(6, 3, 3, padding=3), nn.Conv2d(6, 3, 3, dilation=2),
+        nn.Conv2d(6, 3, 3, groups=3),
+    ],
+)  # fmt: skip
+def test_any_other_is_packed(original):
+    network = nn.Sequential(original)
+    x = torch.randn(2, original.in_channels, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        before = original(x)
+        pack(network, x)
+        assert isinstance(network[0], Packed)
+        torch.testing.assert_close(network(x), before, rtol=1e-5, atol=1e-5)
