@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from ledger.acting import acting_key
 from ledger.clock import now
 
 Json = JSON(none_as_null=True)
@@ -73,6 +74,7 @@ class DatasetRow(Table):
     report: Mapped[Object | None]
     created_at: Mapped[float] = mapped_column(default=now())
     job_id: Mapped[str | None] = mapped_column(String(40))
+    key_id: Mapped[str | None] = mapped_column(String(40), default=acting_key)
 
 
 class ModelRow(Table):
@@ -91,6 +93,7 @@ class ModelRow(Table):
     classes: Mapped[list[str]] = mapped_column(default=list)
     metric: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[float] = mapped_column(default=now())
+    key_id: Mapped[str | None] = mapped_column(String(40), default=acting_key)
 
 
 class JobRow(Table):
@@ -133,6 +136,7 @@ class JobRow(Table):
     created_at: Mapped[float] = mapped_column(default=now())
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
+    key_id: Mapped[str | None] = mapped_column(String(40), default=acting_key, index=True)
 
 
 class EventRow(Table):
@@ -207,3 +211,75 @@ class WorkerRow(Table):
     device: Mapped[str] = mapped_column(String(255))
     heartbeat: Mapped[float] = mapped_column(default=now())
     created_at: Mapped[float] = mapped_column(default=now())
+
+
+class KeyRow(Table):
+    """An API key. The key itself is known to its owner alone; quotas of None are unlimited."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    number: Mapped[int] = mapped_column(Big, primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]]
+    requests_per_second: Mapped[float | None]
+    images_per_second: Mapped[float | None]
+    concurrent_jobs: Mapped[int | None]
+    stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[float] = mapped_column(default=now())
+    expires_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+    used_at: Mapped[float | None]
+
+
+class SessionRow(Table):
+    """A browser's session: what its cookie holds, hashed, stands for a key until it expires."""
+
+    __tablename__ = "sessions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    number: Mapped[int] = mapped_column(Big, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[float] = mapped_column(default=now())
+    expires_at: Mapped[float]
+
+
+class AuditRow(Table):
+    """A write: who asked for it, for what, and how it was answered."""
+
+    __tablename__ = "audit"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    number: Mapped[int] = mapped_column(Big, primary_key=True)
+    created_at: Mapped[float] = mapped_column(default=now(), index=True)
+    key_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    address: Mapped[str | None] = mapped_column(String(64))
+    method: Mapped[str] = mapped_column(String(8))
+    path: Mapped[str] = mapped_column(Text)
+    status: Mapped[int]
+    request_id: Mapped[str] = mapped_column(String(64))
+
+
+class IdempotencyRow(Table):
+    """A write that was given an `Idempotency-Key`: by whom, what it was, what it made, how it was answered.
+
+    `owner` is a key's id, empty where keys are off. `status` is None until it is answered; `resource` is what it made
+    first, written with it. `digest` is the sha256 of the body, None until all of it was read.
+    """
+
+    __tablename__ = "idempotency"
+    __table_args__ = (UniqueConstraint("owner", "key"), {"sqlite_autoincrement": True})
+
+    number: Mapped[int] = mapped_column(Big, primary_key=True)
+    owner: Mapped[str] = mapped_column(String(40))
+    key: Mapped[str] = mapped_column(String(255))
+    call: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str | None] = mapped_column(String(64))
+    resource: Mapped[str | None] = mapped_column(String(40))
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, str]] = mapped_column(default=dict)
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float] = mapped_column(default=now(), index=True)
