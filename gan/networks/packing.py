@@ -99,11 +99,10 @@ class Scattered(nn.Module):
 
     def _by_tap(self, weight: Tensor) -> Tensor:
         """(C, K, height, width) → (taps · places · K, C), the kernel filled up with zeros to whole strides."""
-        missing = [
-            taps * stride - size for taps, stride, size in zip(self.taps, self.stride, self.kernel, strict=True)
-        ]
+        missing = [taps * stride - size for taps, stride, size in zip(self.taps, self.stride, self.kernel, strict=True)]
         filled = nn.functional.pad(weight, (0, missing[1], 0, missing[0]))
-        split = filled.unflatten(3, (self.taps[1], -1)).unflatten(2, (self.taps[0], -1))
+        (down, right), (high, wide) = self.taps, self.stride
+        split = filled.reshape(*weight.shape[:2], down, high, right, wide)
         return split.permute(2, 4, 3, 5, 1, 0).reshape(-1, len(weight)).contiguous()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -119,13 +118,15 @@ class Scattered(nn.Module):
 
     def _interleaved(self, planes: Tensor) -> Tensor:
         """(N, places · K, H, W) → (N, K, strides · H, strides · W)."""
-        apart = planes.unflatten(1, (*self.stride, -1)).permute(0, 4, 1, 5, 2, 3)
+        count, _, height, width = planes.shape
+        apart = planes.view(count, *self.stride, -1, height, width).permute(0, 4, 1, 5, 2, 3)
         return apart.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
 
     def _inside(self, *size: int) -> tuple[slice, ...]:
         """Where the answer lies in the sums, for an input of that size."""
-        whole, axes = slice(None), zip(size, self.stride, self.kernel, self.crop, strict=True)
-        return whole, whole, *(slice(crop, stride * (n - 1) + kernel - crop) for n, stride, kernel, crop in axes)
+        axes = zip(size, self.stride, self.kernel, self.crop, strict=True)
+        kept = (slice(crop, stride * (n - 1) + kernel - crop) for n, stride, kernel, crop in axes)
+        return slice(None), slice(None), *kept
 
 
 def as_transposed(original: Convolution) -> tuple[Tensor, list[int]]:
