@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from gan.errors import Unavailable
 from ledger.settings import Settings
-from service import errors
+from service import errors, reference
 from service.house import FIRST_SECONDS, opened
 from service.lane import Lane
 from service.meters import Meters
@@ -74,10 +74,12 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(known_query)],
         generate_unique_id_function=operation_id,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     for router in ROUTERS:
         app.include_router(router)
+    reference.install(app)
     errors.install(app)
     app.add_middleware(Lane)
     app.add_middleware(HangUp)

@@ -1,5 +1,6 @@
 """The OpenAPI document is complete: every route says what it takes, what it answers, and how it fails."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,7 +94,15 @@ def test_the_examples_of_a_training_are_accepted(service: Running, document: dic
 
 def test_the_document_and_its_page_are_served(service: Running) -> None:
     assert service.http.get("/openapi.json").json()["info"]["title"] == "Ganymede"
-    assert service.http.get("/docs").headers["content-type"].startswith("text/html")
+    page = service.http.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    files = re.findall(r'(?:href|src)="([^"]*)"', page.text)
+    assert {file.rpartition("/")[2] for file in files} >= {"swagger-ui.css", "swagger-ui-bundle.js", "start.js"}
+    for file in files:
+        assert file.startswith("/"), "nothing comes from elsewhere"
+        assert service.http.get(file).status_code == 200
+    assert 'url: "/openapi.json"' in service.http.get("/docs/start.js").text
+    assert not re.search(r"<script>|<style|style=|onload=", page.text), "nothing is inline"
 
 
 def test_every_address_that_can_be_read_answers_its_headers_alone(service: Running, document: dict[str, Any]) -> None:
