@@ -143,7 +143,7 @@ def test_without_a_state_of_its_own_it_begins_again_from_the_checkpoint_and_ends
 
 @pytest.mark.parametrize("dataset", ["points", "moved"])
 def test_points_stay_in_the_units_that_the_generator_learned_by(stocked: Workshop, dataset: str) -> None:
-    """The same rows with fewer held out have another mean, and other data another still: what is drawn must not move."""
+    """The same rows with fewer held out have another mean, and other data another still: what is drawn stays."""
     stocked.pack("moved", blobs(700) * 3 + 10)
     first = trained(stocked, "points", "r3gan")
     spec = going_on(stocked, dataset, first, same_model=False, same_data=dataset == "points", holdout=0.0, images=64)
