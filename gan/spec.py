@@ -238,6 +238,13 @@ class NetworkSpec(Words):
 # ---- training ----
 
 
+class Split(Words):
+    """How a training divided its data: `share` of the rows, drawn by `seed`, were held out."""
+
+    share: float
+    seed: Seed
+
+
 class TrainRequest(Request):
     """Body of `POST /v1/jobs` with `type: train`. What is left out is chosen.
 
@@ -245,12 +252,14 @@ class TrainRequest(Request):
     `diffaugment` transforms all that the discriminator sees, `ada` as often as it overfits; `auto`, as if it were left
     out, goes by the number and size of the images. Points have `none`. `model@best` follows `metric`, and so do the
     `keep_best` checkpoints that stay beside the newest. `l1` is for pairs alone: the weight of the mean absolute
-    difference between what is made of an input and its target.
+    difference between what is made of an input and its target. `resume_from` is a checkpoint to go on from: in its own
+    model where `model` is its name, else in a new one; `images` and `max_seconds` are budgets of this job alone.
     """
 
     type: Literal["train"]
     dataset: Reference
     model: Name
+    resume_from: Reference | None = None
     recipe: RecipeName = "r3gan"
     seed: Seed = 0
     images: Annotated[int, Field(ge=1, le=10**12)] | None = None
@@ -300,12 +309,28 @@ class CriticBoost(Words):
     """The share of the budget (0..1) within which the boost of the first steps holds."""
 
 
+class Origin(Words):
+    """The checkpoint that a training goes on from, and what follows from it.
+
+    `images` is what it had seen. `before` is what checkpoints, series and previews count on from: `images` in the same
+    model, 0 in a new one. `split_seed` drew the rows that it never saw; None where those are not known.
+    """
+
+    model: str
+    checkpoint: str
+    images: int
+    sha256: str
+    before: int = 0
+    split_seed: Seed | None = None
+
+
 class TrainingSpec(Words):
     """A training job with every figure chosen. `chosen` gives the reason for each field the request left out.
 
     `images` is None where only `max_seconds` bounds the job; `checkpoint_every` and `preview_every` count images and
     are None where the clock decides (neither changes what is learned). `report_every` counts images, always.
-    `ema_halflives` has `ema_halflife`, unless that is 0, in ascending order.
+    `ema_halflives` has `ema_halflife`, unless that is 0, in ascending order. All of these are of this job alone, also
+    where it goes on from another's checkpoint (`resume_from`).
     """
 
     recipe: RecipeName
@@ -339,7 +364,19 @@ class TrainingSpec(Words):
     keep_checkpoints: int
     keep_best: int = 1
     metric: MetricName | None = None
+    resume_from: Origin | None = None
     chosen: dict[str, str]
+
+    @property
+    def split(self) -> Split:
+        """How the data are divided; where training goes on from a checkpoint of the same data, as they were for it."""
+        drawn_by = self.resume_from.split_seed if self.resume_from is not None else None
+        return Split(share=self.holdout, seed=self.seed if drawn_by is None else drawn_by)
+
+    @property
+    def before(self) -> int:
+        """Images that the model had seen when the job was made."""
+        return 0 if self.resume_from is None else self.resume_from.before
 
 
 # ---- evaluation ----
@@ -374,13 +411,6 @@ class EvaluateRequest(Request):
             missing = absent if self.dataset or self.against else "model"
             raise wrong(missing, "name a model, or a dataset and another against it", missing=True)
         return self
-
-
-class Split(Words):
-    """How a training divided its data: `share` of the rows, drawn by `seed`, were held out."""
-
-    share: float
-    seed: Seed
 
 
 class EvaluationSpec(Words):

@@ -246,6 +246,8 @@ class Jobs:
     def create(self, request: TrainRequest | EvaluateRequest | Mapping[str, Any]) -> Job:
         """Queue a job: `{"type": "train", "dataset": …, "model": …, "recipe": …}` and any override of the API.
 
+        `"resume_from": "faces@best"` goes on from a checkpoint: with that model if `model` is its name, else with a new
+        one.
         Or `{"type": "evaluate", …}`, of which `Client.evaluate` also waits for the result.
         """
         return _record(Job, self.http.send("POST", "/v1/jobs", json=_body(request)))

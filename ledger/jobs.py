@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gan.errors import Conflict, LostClaim, NotFound
-from gan.spec import TrainingSpec
+from gan.spec import Origin, TrainingSpec
 from ledger.clock import now
 from ledger.database import Ledger, mint, record
 from ledger.mapping import checkpoint_record, dataset_record, event_record, job_record, metrics_record, preview_record
@@ -71,10 +71,15 @@ class Jobs:
         metadata: dict[str, str] | None = None,
         estimate: dict[str, Any] | None = None,
     ) -> Job:
-        """Make a model and the job that trains it. Raises Conflict when the name is taken or the dataset not ready."""
+        """Make a model, or go on with the one that `spec` goes on from if that is its name, and the job that trains it.
+
+        Raises Conflict when the name is taken, the dataset not ready, or the model cannot be gone on with from there;
+        NotFound where the checkpoint has gone.
+        """
         with self._ledger.writing() as session:
             ready = _ready(session, dataset.id)
-            model = _add_model(session, spec, ready, model_name)
+            same = _start_of(session, spec.resume_from, model_name) if spec.resume_from else None
+            model = _add_model(session, spec, ready, model_name) if same is None else _go_on(same, spec, ready)
             return add_job(
                 session,
                 type="train",
@@ -503,8 +508,46 @@ def _add_model(session: Session, spec: TrainingSpec, dataset: DatasetRow, name: 
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict(f"a model named {name} exists already: choose another name", param="model") from error
+        otherwise = f'choose another name, or go on with it by resume_from: "{name}"'
+        raise Conflict(f"a model named {name} exists already: {otherwise}", param="model") from error
     return row
+
+
+def _start_of(session: Session, origin: Origin, name: str) -> ModelRow | None:
+    """The model of the checkpoint that a training goes on from, where that is its name; None where a new one is made.
+
+    Model and checkpoint stay until this transaction ends, and the checkpoint then until the job has ended. Raises
+    NotFound, or Conflict where another job trains the model or has gone on from there.
+    """
+    of_it = select(CheckpointRow.model_id).where(CheckpointRow.id == origin.checkpoint).scalar_subquery()
+    model = session.scalars(select(ModelRow).where(ModelRow.id == of_it).with_for_update()).one_or_none()
+    wanted = select(CheckpointRow).where(CheckpointRow.id == origin.checkpoint).with_for_update(read=True)
+    start = session.scalars(wanted).one_or_none()
+    if model is None or start is None:
+        raise NotFound(f"checkpoint {origin.checkpoint} was retired just now", param="resume_from")
+    if model.name != name:
+        return None
+    _refuse_second_training(session, model)
+    own = (CheckpointRow.model_id == model.id) & (CheckpointRow.number > start.number)
+    newer = list(session.scalars(select(CheckpointRow.images).where(own).order_by(CheckpointRow.number)))
+    if newer:
+        there = ", ".join(f"{name}@{images}" for images in newer)
+        otherwise = "go on from the newest, or give the model that goes on from there another name (model)"
+        raise Conflict(f"{name}@{start.images} has newer checkpoints behind it ({there}): {otherwise}", param="model")
+    return model
+
+
+def _go_on(model: ModelRow, spec: TrainingSpec, dataset: DatasetRow) -> ModelRow:
+    """The model as it is trained from now on; its network, classes and metric stay."""
+    model.recipe, model.dataset_id, model.dataset = spec.recipe, dataset.id, dataset.name
+    return model
+
+
+def _refuse_second_training(session: Session, model: ModelRow) -> None:
+    """Raises Conflict where a job that has not ended trains the model."""
+    other = live_job(session, (JobRow.model_id == model.id) & (JobRow.type == "train"))
+    if other is not None:
+        raise Conflict(f"job {other} trains the model {model.name} already", param="model")
 
 
 def _kept(job: JobRow) -> tuple[int, int]:
@@ -518,13 +561,27 @@ def _check_dataset(session: Session, job: JobRow) -> None:
 
 
 def _check_training(session: Session, job: JobRow) -> None:
-    """Its dataset and model are there, and no other job trains the model."""
+    """Its dataset and model are there, and no other job trains the model or has trained it since."""
     _check_dataset(session, job)
-    if session.scalars(select(ModelRow.id).where(ModelRow.id == job.model_id).with_for_update()).one_or_none() is None:
+    model = session.scalars(select(ModelRow).where(ModelRow.id == job.model_id).with_for_update()).one_or_none()
+    if model is None:
         raise Conflict(f"the model {job.model} of job {job.id} was deleted: create a new job")
-    other = live_job(session, (JobRow.model_id == job.model_id) & (JobRow.type == "train"))
-    if other is not None:
-        raise Conflict(f"job {other} trains the model {job.model} already")
+    _refuse_second_training(session, model)
+    _refuse_trained_since(session, job, model)
+
+
+def _refuse_trained_since(session: Session, job: JobRow, model: ModelRow) -> None:
+    """Raises Conflict where the model's newest checkpoint is of another training, which went on from this one's."""
+    newest_first = select(CheckpointRow).where(CheckpointRow.model_id == model.id).order_by(CheckpointRow.number.desc())
+    newest = session.scalars(newest_first.limit(1)).one_or_none()
+    start = (job.spec.get("resume_from") or {}).get("checkpoint")
+    if newest is None or newest.id == start:
+        return
+    trainings = session.scalars(select(JobRow).where(JobRow.model_id == model.id, JobRow.type == "train"))
+    same = [one for one in trainings if one.spec.get("resume_from") == job.spec.get("resume_from")]
+    if newest.job_id not in {id for one in same for id in (one.id, one.retry_of)}:
+        otherwise = f'create a new job with resume_from: "{model.name}"'
+        raise Conflict(f"the model {model.name} was trained on since job {job.id}: {otherwise}")
 
 
 def _renew_dataset(session: Session, job: JobRow) -> None:

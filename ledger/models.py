@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from ledger.jobs import live_job
 from ledger.mapping import checkpoint_record, model_record
 from ledger.queries import by_reference, page
 from ledger.records import Checkpoint, Model, Page, StateFile, StoredModel
-from ledger.tables import CheckpointRow, JobRow, ModelRow
+from ledger.tables import GOES_ON_FROM, CheckpointRow, JobRow, ModelRow
 
 
 class Models:
@@ -60,7 +60,8 @@ class Models:
         """
         with self._ledger.writing() as session:
             row = _find(session, reference, lock=True)
-            job = live_job(session, JobRow.model_id == row.id)
+            checkpoints = select(CheckpointRow.id).where(CheckpointRow.model_id == row.id)
+            job = live_job(session, or_(JobRow.model_id == row.id, GOES_ON_FROM.in_(checkpoints)))
             if job is not None:
                 raise Conflict(f"model {row.name} is in use by job {job}")
             session.delete(row)
@@ -108,9 +109,19 @@ class Models:
                 return checkpoint_record(changed)
             raise NotFound(f"checkpoint {row.id} was retired just now", param="model")
 
-    def newest_states(self, model_id: str) -> list[StateFile]:
-        """The training states that a job may go on from, newest first."""
-        wanted = _newest(CheckpointRow.model_id == model_id).where(CheckpointRow.state_path.is_not(None))
+    def checkpoint(self, id: str, sha256: str) -> Checkpoint:
+        """A checkpoint by its id; where it is gone, one with the very same bytes. Raises NotFound."""
+        same = CheckpointRow.id == id, CheckpointRow.sha256 == sha256
+        with self._ledger.reading() as session:
+            found = session.scalars(select(CheckpointRow).where(or_(*same)).order_by(same[0].desc()).limit(1))
+            for row in found:
+                return checkpoint_record(row)
+        raise NotFound(f"there is no checkpoint {id}")
+
+    def newest_states(self, model_id: str, before: int = 0) -> list[StateFile]:
+        """The training states beyond `before` images that a job may go on from, newest first."""
+        own = (CheckpointRow.model_id == model_id) & (CheckpointRow.images > before)
+        wanted = _newest(own).where(CheckpointRow.state_path.is_not(None))
         with self._ledger.reading() as session:
             return [_state(row) for row in session.scalars(wanted)]
 

@@ -7,7 +7,7 @@ from gan.metrics import MetricName
 from ledger.best import followed, ranked
 from ledger.records import Saved
 from ledger.states import TERMINAL
-from ledger.tables import CheckpointRow, JobRow, ModelRow
+from ledger.tables import GOES_ON_FROM, CheckpointRow, JobRow, ModelRow
 
 KEPT_STATES = 2
 """Training states kept a model: the newest, and one to go back to should the newest be damaged."""
@@ -30,7 +30,8 @@ def replace(session: Session, model_id: str, saved: Saved) -> tuple[list[str], b
 def retire(session: Session, model_id: str, keep: int, keep_best: int) -> list[str]:
     """Keep the newest `keep`, the best `keep_best` and all pinned checkpoints, and the newest two states.
 
-    A checkpoint that an evaluation waits for stays too, until retention passes by again. Returns the paths of the rest.
+    A checkpoint that a job waits for or goes on from stays too, until retention passes by again. Returns the paths of
+    the rest.
     The rows are locked: one that is being pinned stays.
     """
     newest = select(CheckpointRow).where(CheckpointRow.model_id == model_id).order_by(CheckpointRow.number.desc())
@@ -50,11 +51,13 @@ def retire(session: Session, model_id: str, keep: int, keep_best: int) -> list[s
 
 
 def _waited_for(session: Session, model_id: str) -> set[str | None]:
-    """The checkpoints that evaluations and projections are of which have not ended."""
+    """The checkpoints that evaluations and projections are of which have not ended, and that trainings go on from."""
+    live = JobRow.status.not_in(TERMINAL)
     evaluations = select(JobRow.spec["checkpoint"].as_string()).where(
-        JobRow.model_id == model_id, JobRow.type.in_(("evaluate", "project")), JobRow.status.not_in(TERMINAL)
+        JobRow.model_id == model_id, JobRow.type.in_(("evaluate", "project")), live
     )
-    return set(session.scalars(evaluations))
+    trainings = select(GOES_ON_FROM).where(JobRow.type == "train", live)
+    return {*session.scalars(evaluations), *session.scalars(trainings)}
 
 
 def _followed(session: Session, model_id: str) -> MetricName:

@@ -139,6 +139,10 @@ class JobRow(Table):
     key_id: Mapped[str | None] = mapped_column(String(40), default=acting_key, index=True)
 
 
+GOES_ON_FROM = JobRow.spec[("resume_from", "checkpoint")].as_string()
+"""The id of the checkpoint that a training goes on from; null for one that begins by itself."""
+
+
 class EventRow(Table):
     """What happened to a job, in the order of commits."""
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
@@ -53,11 +53,17 @@ def averages_by_id(storage: Storage, checkpoints: Iterable[Checkpoint]) -> dict[
 
 @lru_cache(REMEMBERED)
 def said(path: Path, sha256: str) -> Averages:
-    """The header of a file whose bytes never change. OSError, SafetensorError or ValueError where it has none."""
+    """That of a file whose bytes never change. OSError, SafetensorError or ValueError where it has no header."""
     del sha256
-    with safe_open(path, framework="numpy") as file:
-        header = json.loads((file.metadata() or {}).get("ganymede", "{}"))
+    header = header_of(path)
     return Averages(header.get("ema_halflife"), tuple(header.get("ema_halflives", ())))
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    """What a model file says of itself (`gan.checkpoint.ModelHeader` as JSON), read without torch. Raises as `said`."""
+    with safe_open(path, framework="numpy") as file:
+        header: dict[str, Any] = json.loads((file.metadata() or {}).get("ganymede", "{}"))
+    return header
 
 
 def selected(ema: float | None, there: Averages) -> float | None:

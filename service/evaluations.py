@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from gan.errors import Conflict, InvalidRequest, NotFound
 from gan.evaluating import Side, choose, dataset_side
-from gan.spec import EvaluateRequest, EvaluationSpec, NetworkSpec, Split
+from gan.spec import EvaluateRequest, EvaluationSpec, NetworkSpec, Split, TrainingSpec
 from ledger import records
 from service.house import House
 from service.planning import CONDITIONS
@@ -73,11 +73,16 @@ def own_dataset(house: House, model: records.Model) -> records.Dataset:
 
 def split_of(house: House, checkpoint: records.Checkpoint) -> Split:
     """How the training that made a checkpoint divided its data; as if nothing were held out, where the job is gone."""
+    trained = training_of(house, checkpoint)
+    return Split(share=0.0, seed=0) if trained is None else trained.split
+
+
+def training_of(house: House, checkpoint: records.Checkpoint) -> TrainingSpec | None:
+    """The training that made a checkpoint; None where it was made elsewhere, or the job's record deleted."""
     try:
-        trained = house.jobs.get(checkpoint.job_id or "").spec
+        return TrainingSpec.model_validate(house.jobs.get(checkpoint.job_id or "").spec)
     except NotFound:
-        return Split(share=0.0, seed=0)
-    return Split(share=trained["holdout"], seed=trained["seed"])
+        return None
 
 
 def ready_dataset(house: House, reference: str, param: str = "dataset") -> records.Dataset:

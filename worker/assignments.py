@@ -23,7 +23,7 @@ def assign(
 
     Raises DatasetMissing, DatasetUnusable, CheckpointCorrupt.
     """
-    resumable = job.model_id if job.type == "train" else None
+    resume = _states(job, models)
     return Assignment(
         job=job.id,
         epoch=job.epoch,
@@ -37,10 +37,31 @@ def assign(
         dataset=DATA.get(job.type, _packed)(job, settings),
         precision=settings.train_precision,
         capture=settings.train_capture,
-        resume=[StateFile(**asdict(state)) for state in models.newest_states(resumable)] if resumable else [],
+        resume=resume,
+        start=None if resume else _start(job, models),
         changes=(job.measured or {}).get("changes", []),
         evaluation=_evaluated(job, settings, models, datasets) if job.type in ("evaluate", "project") else None,
     )
+
+
+def _states(job: Job, models: Models) -> list[StateFile]:
+    """The training states that are the job's own: those beyond what the model had seen when it was made."""
+    if job.type != "train" or job.model_id is None:
+        return []
+    before = (job.spec.get("resume_from") or {}).get("before", 0)
+    return [StateFile(**asdict(state)) for state in models.newest_states(job.model_id, before)]
+
+
+def _start(job: Job, models: Models) -> StateFile | None:
+    """The checkpoint that a training goes on from, if it does. CheckpointCorrupt where it is gone."""
+    origin = job.spec.get("resume_from")
+    if origin is None:
+        return None
+    try:
+        found = models.checkpoint(origin["checkpoint"], origin["sha256"])
+    except NotFound as error:
+        raise CheckpointCorrupt(f"{error.message}, which the job goes on from: it was retired or deleted") from error
+    return StateFile(checkpoint=found.id, path=found.path, sha256=found.sha256, images=found.images)
 
 
 def threads(queue: str, settings: Settings) -> int:

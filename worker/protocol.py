@@ -22,7 +22,7 @@ class Line(BaseModel):
 
 
 class StateFile(Line):
-    """A training state that the job may go on from. `path` is relative to the storage root."""
+    """A checkpoint's file that the job may go on from. `path` is relative to the storage root."""
 
     checkpoint: str
     path: str
@@ -33,7 +33,8 @@ class StateFile(Line):
 class Assignment(Line):
     """All that a child needs; it reads neither the ledger nor the environment for its job.
 
-    `resume` is newest first: a file that fails its checksum is passed over for the next.
+    `resume` is newest first: a file that fails its checksum is passed over for the next. `start` is a model part that
+    the job begins with where it has no state of its own yet.
     `deadline` is on CLOCK_MONOTONIC, which all processes of a machine share.
     """
 
@@ -51,6 +52,7 @@ class Assignment(Line):
     dataset: dict[str, Any] | None = None
     """`{id, digest, path, facts: DatasetFacts}` for training; `{id, source, width, height, limits}` for preparing."""
     resume: list[StateFile] = []
+    start: StateFile | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What a training computes in; `auto`: bfloat16 where it is safe, on a GPU with tensor cores for it."""
     capture: bool = False

@@ -24,6 +24,7 @@ class Override:
 
 
 OVERRIDES: Final[dict[str, Override]] = {
+    "resume_from": Override(str, "A checkpoint to go on from: faces, faces@best, faces@120000 or its id."),
     "seed": Override(int, "Where all randomness begins."),
     "images": Override(int, "Budget: real images that the discriminator consumes."),
     "max_seconds": Override(float, "Budget: seconds of training."),
@@ -81,8 +82,11 @@ def train(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(help="A dataset's name or id.")],
     *,
-    model: Annotated[str, typer.Option(help="The new model's name.")],
-    recipe: Annotated[str, typer.Option(help="minimax, dcgan, lsgan, wgan, wgan-gp, sngan or r3gan.")] = "r3gan",
+    model: Annotated[str, typer.Option(help="The new model's name, or that of the one to go on with.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="minimax, dcgan, lsgan, wgan, wgan-gp, sngan or r3gan.", show_default="r3gan"),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field: `--set network.width=32`.")
@@ -93,9 +97,9 @@ def train(
     as_json: AsJson = False,
     **overrides: Any,
 ) -> None:
-    """Train a model. Dataset, model and recipe are enough: all else is chosen from the data and the device."""
-    request: dict[str, Any] = {"type": "train", "dataset": dataset, "model": model, "recipe": recipe}
-    for name, value in overrides.items():
+    """Train a model. Dataset and model are enough: all else is chosen from the data and the device."""
+    request: dict[str, Any] = {"type": "train", "dataset": dataset, "model": model}
+    for name, value in {"recipe": recipe, **overrides}.items():
         if value not in (None, []):
             put(request, name.replace("__", "."), value)
     for key, value in pairs(metadata or []):

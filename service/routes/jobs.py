@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from gan.choosing import resolve
 from gan.errors import NotFound
 from gan.spec import NAME_PATTERN, EvaluateRequest, TrainRequest
+from gan.starting import resolve_from
 from ledger import records
 from ledger.states import QUEUES, TERMINAL
 from service.estimating import estimate_for, refuse_too_large
@@ -22,6 +23,7 @@ from service.openapi import HELD, bodies_by_type, problems
 from service.parsing import JSON, body_by_type
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
 from service.standing import Standing
+from service.starting import start_of
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -40,6 +42,10 @@ EXAMPLES: dict[str, Any] = {
             "max_seconds": 60,
             "network": {"width": 32, "latent_dim": 64},
         },
+    },
+    "going-on": {
+        "summary": "Training goes on with the same model",
+        "value": {"type": "train", "dataset": "digits", "model": "digits", "resume_from": "digits", "images": 50000},
     },
     "evaluation": {
         "summary": "How good a model's newest checkpoint is, by its held-out data",
@@ -79,7 +85,9 @@ Number = Annotated[int, Plain, Query(ge=0, le=2**62, description="Only events be
     responses=problems(400, 404, 409, 413, 415),
 )
 def create_job(body: NewJob, house: Inside, response: Response) -> Job:
-    """Queue the training of a new model, or the evaluation of one (or of a dataset) by a dataset.
+    """Queue a training, or the evaluation of a model (or of a dataset) by a dataset.
+
+    A training is of a new model, or with `resume_from` goes on from a checkpoint: in that model, or in a new one.
 
     What the request leaves out is chosen; `spec.chosen` says why. What an evaluation found is the job's `result`.
     """
@@ -91,7 +99,8 @@ def create_training(house: House, body: TrainRequest) -> records.Job:
     """A training job on a dataset that is ready, every figure chosen for the device that will run it."""
     dataset, device = ready_dataset(house, body.dataset), house.train_device()
     facts = dataset.facts()
-    spec = resolve(body, facts, device)
+    start = None if body.resume_from is None else start_of(house, body.resume_from, body.model, dataset)
+    spec = resolve(body, facts, device) if start is None else resolve_from(body, facts, device, start)
     refuse_too_large(house, spec, facts, device)
     estimate = estimate_for(house, spec, facts, device)
     return house.jobs.create_training(spec, dataset, body.model, body.priority, dict(body.metadata), estimate)

@@ -51,7 +51,6 @@ def test_train_sends_what_was_given_and_nothing_else(fake: Fake, monkeypatch: py
         "type": "train",
         "dataset": "digits",
         "model": "m",
-        "recipe": "r3gan",
         "max_seconds": 5.0,
         "betas": (0.0, 0.9),
         "conditional": False,

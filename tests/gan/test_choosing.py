@@ -109,6 +109,7 @@ def test_everything_left_out_is_chosen_with_a_reason() -> None:
     assert spec.conditional
     assert spec.network.conditioning.size == 10
     asked_for = {"type", "dataset", "model", "recipe", "seed", "max_seconds", "network", "priority", "metadata"}
+    asked_for |= {"resume_from"}
     whole = {name for name in spec.chosen if "." not in name}
     assert whole == TrainRequest.model_fields.keys() - asked_for
     assert spec.chosen.keys() - whole == {f"network.{name}" for name in NetworkRequest.model_fields}

@@ -72,11 +72,14 @@ class Workshop:
 
     def train(self, dataset: str, spec: TrainingSpec, *, line: RecordingLine | None = None, job: str = "job_1",
               epoch: int = 1, resume: list[SavedCheckpoint] | None = None,
-              device: str = "cpu", changes: list[dict] | None = None) -> RecordingLine:  # fmt: skip
+              device: str = "cpu", changes: list[dict] | None = None,
+              start: SavedCheckpoint | StateFile | None = None) -> RecordingLine:  # fmt: skip
         line = line or RecordingLine()
         states = [
             StateFile(checkpoint=c.id, path=c.state_path, sha256=c.state_sha256, images=c.images) for c in resume or []
         ]
+        if isinstance(start, SavedCheckpoint):
+            start = StateFile(checkpoint=start.id, path=start.path, sha256=start.sha256, images=start.images)
         assignment = Assignment(
             job=job,
             epoch=epoch,
@@ -89,6 +92,7 @@ class Workshop:
             model=f"mdl_{job}",
             dataset={"id": "ds", "digest": dataset, "path": f"datasets/{dataset}"},
             resume=states,
+            start=start,
             changes=changes or [],
         )
         train.run(assignment, line)  # type: ignore[arg-type]  # a line that records

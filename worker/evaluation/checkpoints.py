@@ -1,8 +1,9 @@
 """What a checkpoint scores while its model still trains: cheap measures of the same few samples, again and again.
 
-The rows of the data, the latents and their conditions are drawn once a job, by its seed and from a stream of their own,
-so that training goes the same way with or without them, and one checkpoint's figures compare with another's. What is
-known of the data (features) is kept. Images are always measured by `random-conv-1`: it costs milliseconds.
+The rows of the data, the latents and their conditions are drawn once a job, by the seed that divided the data and from
+a stream of their own: training goes the same way with or without them, and one checkpoint's figures compare with
+another's, also where another job goes on from it. What is known of the data (features) is kept. Images are always
+measured by `random-conv-1`: it costs milliseconds.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ class CheckpointMetrics:
 
     def __init__(self, spec: TrainingSpec, data: TrainingData) -> None:
         self.spec, self.data = spec, data
-        rng = numbers(spec.seed, Stream.CHECKPOINT_ROWS, 0)
+        rng = numbers(spec.split.seed, Stream.CHECKPOINT_ROWS, 0)
         count, net = rows_for(spec), spec.network
         pool = data.held_rows if len(data.held_rows) >= FEWEST else data.train_rows
         self._rows = rng.permutation(pool)[:count]
@@ -106,12 +107,12 @@ class CheckpointMetrics:
     def _images(self, made: Tensor) -> Report:
         real, fake = levels(self._real), levels(made)
         both = self._real_features, features(fake)
-        sliced = sliced_wasserstein(flat(real), flat(fake), self.spec.seed)
+        sliced = sliced_wasserstein(flat(real), flat(fake), self.spec.split.seed)
         return {"fid": frechet(*both), **prdc(*both), "sliced_wasserstein": sliced}
 
     def _points(self, made: Tensor) -> Report:
         """Standardised, as the series of the job's metrics has them."""
-        sliced = sliced_wasserstein(self._real, made, self.spec.seed)
+        sliced = sliced_wasserstein(self._real, made, self.spec.split.seed)
         return {
             "wasserstein_exact": transport(self._real, made, 1),
             **prdc(self._real, made),

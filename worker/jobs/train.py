@@ -36,6 +36,7 @@ from worker.training.loop import Trainer, all_finite
 from worker.training.preview import Preview as PreviewPainter
 from worker.training.recovery import Broken, Change
 from worker.training.schedules import spent
+from worker.training.starting import begin_from
 from worker.training.state import TrainingState, load_state, new_state, save_state
 from worker.training.watch import Facts
 
@@ -86,6 +87,8 @@ class TrainingJob:
     def _take_up(self, state: TrainingState) -> None:
         """Go on from this state."""
         self.state = state
+        if state.units.taken_over:
+            self.data.standardise_by(state.units.mean, state.units.std)
         self.trainer = Trainer(self.spec, self.data, state)
         self.painter = PreviewPainter(self.data, self.trainer.at_once)
         self.measuring = CheckpointMetrics(self.trainer.at_once, self.data)
@@ -135,14 +138,14 @@ class TrainingJob:
         """
         before = self.state.counters
         try:
-            change = recovery.change_for(broke, self.spec, before.changes, before.images)
+            change = recovery.change_for(broke, self.spec, before.changes, before.seen)
         except JobFailure:
             self.line.send(self.pace.measured())
             raise
         del self.state, self.trainer, self.painter, self.measuring, self.due, self.pace
         recovery.free_memory()
         state = self._last_good()
-        change = change.model_copy(update={"to_images": state.counters.images})
+        change = change.model_copy(update={"to_images": state.counters.seen})
         state.counters.changes, state.counters.seconds = [*before.changes, change], before.seconds
         self._take_up(state)
         self.line.send(self.pace.measured())
@@ -164,12 +167,24 @@ class TrainingJob:
         return self._new()
 
     def _new(self) -> TrainingState:
+        """The state before the first step: drawn by the seed, or that of the checkpoint that the job goes on from."""
+        if self.assignment.start is not None:
+            return self._begun(self.assignment.start)
+        assert self.spec.resume_from is None, "the checkpoint that a job goes on from is given to it"
         state = new_state(self.spec, self.device, self.execution)
         conditions = self.data.kept_conditions()
         if conditions is not None:
             for module in state.modules().values():
                 standardise_conditions(module, conditions)
         return state
+
+    def _begun(self, start: StateFile) -> TrainingState:
+        """The state that a checkpoint is gone on from with; what of it could be taken over is told."""
+        begun = begin_from(self.storage.path(start.path), start.sha256, self.spec, self.device, self.execution)
+        generator = "raw" if begun.raw else "average"
+        data = {"checkpoint": start.checkpoint, "images": start.images, "generator": generator}
+        self.line.send(Note(type="job.began_from", data=data | {"averages": begun.averages}))
+        return begun.state
 
     def _resumed(self) -> TrainingState | None:
         """The newest state whose bytes are those that were written; each one passed over is told.
@@ -203,7 +218,7 @@ class TrainingJob:
 
     def _report(self) -> None:
         self.report = self.trainer.report(self._told_to_stop)
-        images = self.state.counters.images
+        images = self.state.counters.seen
         self.line.send(Metrics(images=images, values=self.report | self.due.throughput()))
         for note in self.state.watch.look(self.report, images, self.trainer.spent, self.facts):
             self.line.send(Note(type=note.type, data=note.data))
@@ -226,17 +241,17 @@ class TrainingJob:
             self.line.send(estimate)
 
     def _preview(self) -> None:
-        images = self.state.counters.images
+        images = self.state.counters.seen
         path = f"previews/{self.assignment.job}/e{self.assignment.epoch}-{images:012d}.png"
         self.storage.write_bytes(path, self.painter.draw(self.state.players))
         self.line.send(Preview(images=images, path=path))
 
     def _checkpoint(self) -> None:
         """Both files, then one line about them. Diverged, and nothing written, where the state is no good one."""
-        recovery.refuse_broken(self.state.meters.means(), self.state.counters.images)
+        recovery.refuse_broken(self.state.meters.means(), self.state.counters.seen)
         if not all_finite(self.state):
             raise Diverged(
-                f"a weight became NaN or infinite before {self.state.counters.images} images", param="learning_rate"
+                f"a weight became NaN or infinite before {self.state.counters.seen} images", param="learning_rate"
             )
         checkpoint = f"ckpt_{secrets.token_hex(12)}"
         folder = f"checkpoints/{self.assignment.model}"
@@ -244,7 +259,7 @@ class TrainingJob:
         state_path = f"{folder}/e{self.assignment.epoch}-{checkpoint}.state.safetensors"
         model = self._write_model(self.storage.path(model_path))
         state = save_state(self.storage.path(state_path), self.spec, self.state)
-        images = self.saved_at = self.state.counters.images
+        images = self.saved_at = self.state.counters.seen
         self.stored.insert(0, StateFile(checkpoint=checkpoint, path=state_path, sha256=state.sha256, images=images))
         self.line.send(
             SavedCheckpoint(
@@ -280,7 +295,7 @@ class TrainingJob:
             loss=self.spec.loss,
             classes=self.classes,
             class_counts=self.data.class_counts(),
-            images=self.state.counters.images,
+            images=self.state.counters.seen,
             seed=self.spec.seed,
             dataset_digest=self.assignment.dataset["digest"],
             ema_halflife=self.spec.ema_halflife,
@@ -311,7 +326,7 @@ class TrainingJob:
             with suppress(Abandoned):
                 self._report()
         self._preview()
-        if self.saved_at != self.state.counters.images:
+        if self.saved_at != self.state.counters.seen:
             self._checkpoint()
         self._progress()
         self.line.send(self.pace.measured())

@@ -75,7 +75,7 @@ class TrainingData:
     def __init__(self, packed: Packed, spec: TrainingSpec, device: torch.device) -> None:
         self.device = device
         self.images = isinstance(packed.facts.shape, ImageShape)
-        self.train_rows, self.held_rows = split(packed.facts.count, spec.holdout, spec.seed)
+        self.train_rows, self.held_rows = split(packed.facts.count, spec.split.share, spec.split.seed)
         self.classes = spec.network.conditioning.size if spec.network.conditioning.kind == "class" else 0
         self.memory_format = MEMORY_FORMATS[spec.network.architecture]
         self._rows = self._hold(packed.data)
@@ -96,6 +96,10 @@ class TrainingData:
         std[std < 1e-12] = 1.0
         as_tensor = [torch.from_numpy(a.astype(np.float32)).to(self.device) for a in (mean, std)]
         return as_tensor[0], as_tensor[1]
+
+    def standardise_by(self, mean: Tensor, std: Tensor) -> None:
+        """Take these (D,) for the points' own, so that a generator which learned by them goes on in its own units."""
+        self.mean, self.std = mean.to(self.device), std.to(self.device)
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
         """x (n, C, H, W) in [-1, 1] or standardised (n, D), and c (n, size) float or None, on the device.

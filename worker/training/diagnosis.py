@@ -20,7 +20,7 @@ from gan.errors import Diverged
 from gan.spec import Loss, TrainingSpec
 from worker.training import estimates, variety
 from worker.training.data import TrainingData
-from worker.training.draws import Stream, latents, numbers
+from worker.training.draws import Stream, latents, numbers, seed_of
 from worker.training.estimates import Calibration, Logits
 from worker.training.losses import LOSSES
 from worker.training.penalties import input_gradients
@@ -77,7 +77,7 @@ class Diagnosis:
         self.generator = deepcopy(players.generator)
         self.discriminator = deepcopy(players.discriminator).requires_grad_(False)
         self.data, self.spec = data, spec
-        self.rng = numbers(spec.seed, Stream.ESTIMATE, number)
+        self.rng = numbers(seed_of(spec), Stream.ESTIMATE, number)
         self._told_to_stop = told_to_stop
 
     def report(self) -> Report:

@@ -4,12 +4,13 @@ A stream is a purpose; the step counts that stream's draws. Numpy's Philox gives
 """
 
 from enum import IntEnum
+from hashlib import sha256
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan.spec import LatentDistribution
+from gan.spec import LatentDistribution, TrainingSpec
 
 
 class Stream(IntEnum):
@@ -35,6 +36,18 @@ class Stream(IntEnum):
 def numbers(seed: int, stream: Stream, step: int) -> np.random.Generator:
     """A generator that only (seed, stream, step) determine; step is the high word of Philox's 256-bit counter."""
     return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, step]))
+
+
+def seed_of(spec: TrainingSpec) -> int:
+    """What the draws of a training's steps and reports are keyed by: its seed.
+
+    Where it goes on from a checkpoint, the seed and that file's bytes: its steps count from 0, and no draw that any
+    earlier training has made may come again.
+    """
+    if spec.resume_from is None:
+        return spec.seed
+    mixed = sha256(f"{spec.seed} {spec.resume_from.sha256}".encode()).digest()
+    return int.from_bytes(mixed[:8], "big") >> 1
 
 
 def weight_seed(seed: int, stream: Stream) -> int:

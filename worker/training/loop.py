@@ -15,7 +15,7 @@ from worker.training.augment import GEOMETRIC, Augmentation, augmentation, draw,
 from worker.training.capture import Captured
 from worker.training.data import TrainingData
 from worker.training.diagnosis import Diagnosis, Report, gradient_norm
-from worker.training.draws import Deck, Stream, latents, numbers
+from worker.training.draws import Deck, Stream, latents, numbers, seed_of
 from worker.training.players import figures
 from worker.training.state import TrainingState, state_tensors
 from worker.training.step import Batch, Step, discriminator_step, generator_step
@@ -39,8 +39,9 @@ class Trainer:
         """`spec` is as the job has it; figures that were changed after a break come from the state."""
         self.spec, self.data, self.state = recovery.eased(spec, state.counters.changes), data, state
         self.parts = cuts(spec.batch_size, recovery.parts(state.counters.changes))
-        self.critic_deck = Deck(data.train_rows, spec.seed, Stream.CRITIC_ORDER)
-        self.generator_deck = Deck(data.train_rows, spec.seed, Stream.GENERATOR_ORDER)
+        self.seed = seed_of(spec)
+        self.critic_deck = Deck(data.train_rows, self.seed, Stream.CRITIC_ORDER)
+        self.generator_deck = Deck(data.train_rows, self.seed, Stream.GENERATOR_ORDER)
         self._clock = time.perf_counter()
         self._steps: dict[Step, Step] = {step: self._run(step) for step in (discriminator_step, generator_step)}
 
@@ -96,7 +97,7 @@ class Trainer:
         scalars = self._step(generator_step, self._generator_batch)
         self.state.meters.add(scalars | {"gradient_norm_generator": gradient_norm(players.generator)})
         a_round = counters.since_generator * self.spec.batch_size
-        averages.follow(players, self.spec, counters.images, a_round)
+        averages.follow(players, self.spec, counters.seen, a_round)
         counters.generator_steps += 1
         counters.since_generator = 0
 
@@ -120,7 +121,7 @@ class Trainer:
         """Those rows of a step's batch; what is drawn for a row does not depend on which others are asked for."""
         spec, device = self.spec, self.data.device
         x, c = self.data.batch(deck.hand(step, spec.batch_size)[rows])
-        rng = numbers(spec.seed, streams.latents, step)
+        rng = numbers(self.seed, streams.latents, step)
         z = latents(rng, spec.batch_size, spec.network.latent_dim, spec.network.latent_distribution)[rows]
         alpha = torch.from_numpy(rng.random(spec.batch_size, dtype="float32"))[rows]
         T, shown = self._augmentations(streams.augment, step, rows)
@@ -130,7 +131,7 @@ class Trainer:
         """What D sees of images, and of the inputs that they were made for, by the same draws."""
         if self.spec.augment == "none":
             return unchanged, unchanged
-        u = draw(numbers(self.spec.seed, stream, step), self.spec.batch_size)[rows]
+        u = draw(numbers(self.seed, stream, step), self.spec.batch_size)[rows]
         u, p = u.to(self.data.device, non_blocking=True), self.state.strength.probability
         paired = self.spec.network.conditioning.kind == "image"
         return augmentation(u, p), augmentation(u, p, GEOMETRIC) if paired else unchanged
@@ -147,7 +148,7 @@ class Trainer:
         """
         state = self.state
         means = state.meters.means()
-        recovery.refuse_broken(means, state.counters.images)
+        recovery.refuse_broken(means, state.counters.seen)
         number = state.counters.images // self.spec.report_every
         found = Diagnosis(state.players, self.data, self.at_once, number, told_to_stop).report()
         state.meters.clear()

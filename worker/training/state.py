@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from gan.checkpoint import Written, part, read_tensors, write_tensors
 from gan.errors import CheckpointCorrupt
-from gan.spec import TrainingSpec, Words
+from gan.spec import PointShape, TrainingSpec, Words
 from worker.training.augment import Strength
 from worker.training.execution import PLAIN, Execution
 from worker.training.meters import Meters
@@ -28,10 +28,12 @@ class Counters(BaseModel):
     """How far training is. `images` counts real images consumed by discriminator updates; `seconds` is wall clock.
 
     `reports` is the number of the last report: the images seen then, in whole `report_every`. `changes` are the
-    figures that a break had changed.
+    figures that a break had changed. All are the job's own, and begin at zero; `before` is what its model had seen
+    when it was made, where it goes on from another's checkpoint.
     """
 
     images: int = 0
+    before: int = 0
     critic_steps: int = 0
     generator_steps: int = 0
     since_generator: int = 0
@@ -39,21 +41,43 @@ class Counters(BaseModel):
     reports: int = 0
     changes: list[Change] = []
 
+    @property
+    def seen(self) -> int:
+        """Images that the model has seen: what its checkpoints, series and previews count."""
+        return self.before + self.images
+
+
+class Units(nn.Module):
+    """`mean` and `std` (D,) that points are standardised by where a job took them over with the checkpoint that it
+    goes on from; empty where they are the data's own."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: TrainingSpec) -> None:
+        super().__init__()
+        self.taken_over = spec.resume_from is not None and isinstance(spec.network.shape, PointShape)
+        if isinstance(spec.network.shape, PointShape) and self.taken_over:
+            self.register_buffer("mean", torch.zeros(spec.network.shape.dims))
+            self.register_buffer("std", torch.ones(spec.network.shape.dims))
+
 
 @dataclass
 class TrainingState:
-    """The players, how strongly data are augmented, how far all is, the means that the next report will show, and what
-    the last ones showed.
+    """The players, how strongly data are augmented, the units of points, how far all is, the means that the next report
+    will show, and what the last ones showed.
     """
 
     players: Players
     strength: Strength
+    units: Units
     counters: Counters = field(default_factory=Counters)
     meters: Meters = field(default_factory=Meters)
     watch: Watch = field(default_factory=Watch)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Networks, and the augmentation's strength where it moves, by their name in the file."""
+        """Networks, the augmentation's strength where it moves and units that were taken over, by their name in the
+        file."""
         p = self.players
         return {
             "generator": p.generator,
@@ -61,6 +85,7 @@ class TrainingState:
             "average": p.average,
             "averages": p.averages,
             "augment": self.strength,
+            "units": self.units,
         }
 
     def optimizers(self) -> dict[str, tuple[Optimizer, nn.Module]]:
@@ -86,7 +111,12 @@ class StateHeader(Words):
 
 def new_state(spec: TrainingSpec, device: torch.device, how: Execution = PLAIN) -> TrainingState:
     """The state before the first step."""
-    return TrainingState(new_players(spec, device, how), Strength(spec.augment).to(device))
+    return TrainingState(
+        new_players(spec, device, how),
+        Strength(spec.augment).to(device),
+        Units(spec).to(device),
+        Counters(before=spec.before),
+    )
 
 
 def state_tensors(state: TrainingState) -> dict[str, Tensor]:
