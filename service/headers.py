@@ -24,6 +24,22 @@ def plain(value: Any) -> Any:
     return value
 
 
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+IDEMPOTENCY_REPLAYED: Final = "Idempotency-Replayed"
+IDEMPOTENT: Final = re.compile(r"[\x21-\x7e]{1,255}")
+"""What a key may be."""
+WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+COMPUTED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores"})
+"""POSTs that write nothing: asked again they are computed again, to the same result where seeds are given."""
+UNKEPT: Final = COMPUTED | {"/v1/session"}
+"""Calls whose answers are not kept under keys: these, and what is a secret."""
+
+
+def answers_are_kept(method: str, path: str) -> bool:
+    """Whether a call takes an `Idempotency-Key`."""
+    return method in WRITES and path.startswith("/v1/") and path not in UNKEPT
+
+
 Plain = BeforeValidator(plain)
 """On every whole number of a path or query: one number has one spelling."""
 
