@@ -9,12 +9,14 @@ if TYPE_CHECKING:
         BadRequest,
         Conflict,
         GanymedeError,
+        InProgress,
         JobCancelled,
         JobFailed,
         LimitExceeded,
         NotAuthorized,
         NotFound,
         NotGanymede,
+        NotStreamed,
         ProblemError,
         ServerError,
         ServerUnreachable,
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
         Unavailable,
         UsageError,
     )
-    from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Page, Progress
+    from ganymede.records import Checkpoint, Dataset, Event, Job, Model, Page, Progress, Series
 
 __all__ = [
     "BadRequest",
@@ -33,6 +35,7 @@ __all__ = [
     "Drawing",
     "Event",
     "GanymedeError",
+    "InProgress",
     "Job",
     "JobCancelled",
     "JobFailed",
@@ -41,9 +44,11 @@ __all__ = [
     "NotAuthorized",
     "NotFound",
     "NotGanymede",
+    "NotStreamed",
     "Page",
     "ProblemError",
     "Progress",
+    "Series",
     "ServerError",
     "ServerUnreachable",
     "TooManyRequests",

@@ -39,8 +39,21 @@ from gan.spec import (
     Words,
 )
 from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
-from ganymede.records import Checkpoint, Dataset, Event, Job, Memory, Model, Neighbours, Page, Record, Scores
+from ganymede.records import (
+    Checkpoint,
+    Dataset,
+    Event,
+    Job,
+    Memory,
+    Model,
+    Neighbours,
+    Page,
+    Record,
+    Scores,
+    Series,
+)
 from ganymede.settings import ClientSettings
+from ganymede.streams import Following
 from ganymede.transport import Away, Transport, patiently
 from ganymede.upload import Report, Watched, dataset_name, uploadable
 
@@ -63,6 +76,9 @@ MAX_WAIT: Final = 60
 
 WATCH_PATIENCE: Final = 120.0
 """Seconds for which watching a job outlives a server that is away."""
+
+STREAMED: Final[dict[str, type[Job | Series]]] = {"job": Job, "metrics": Series}
+"""Messages of a stream that are no events of the job's history."""
 
 JsonObject = dict[str, Any]
 Rows = list[JsonObject]
@@ -155,6 +171,7 @@ class Client(AbstractContextManager["Client"]):
         *,
         timeout: float | None = None,
         progress: Callable[[Job], None] | None = None,
+        idempotency_key: str | None = None,
     ) -> JsonObject:
         """The latents whose pictures come nearest to images: `{data: [{index, latent, label, distance}], …}`.
 
@@ -162,7 +179,7 @@ class Client(AbstractContextManager["Client"]):
         `jobs.wait`.
         """
         body = _with_pictures(_body(request))
-        job = _record(Job, self.http.send("POST", "/v1/projections", json=body))
+        job = _record(Job, self.http.create("/v1/projections", key=idempotency_key, json=body))
         return self.jobs.wait(job.id, timeout=timeout, progress=progress).result or {}
 
     def close(self) -> None:
@@ -184,27 +201,39 @@ class Datasets:
         width: int | None = None,
         height: int | None = None,
         progress: Report | None = None,
+        idempotency_key: str | None = None,
     ) -> Dataset:
         """Send a folder, zip, .npy or .csv; answers at once, while a worker prepares it (`wait`).
 
         `name` defaults to the path's stem. `progress` is told (bytes sent, bytes in all). The file is streamed.
         """
         with uploadable(Path(path)) as packed:
-            return self.send(packed.path, name or dataset_name(Path(path)), width, height, progress)
+            return self.send(
+                packed.path, name or dataset_name(Path(path)), width, height, progress, idempotency_key=idempotency_key
+            )
 
     def send(
-        self, file: Path, name: str, width: int | None = None, height: int | None = None, progress: Report | None = None
+        self,
+        file: Path,
+        name: str,
+        width: int | None = None,
+        height: int | None = None,
+        progress: Report | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> Dataset:
         """Send one file as it is."""
         fields = {"name": name, "width": width, "height": height}
         form = {key: str(value) for key, value in fields.items() if value is not None}
         with _open(file, progress) as body:
             files = {"file": (file.name, body, "application/octet-stream")}
-            return _record(Dataset, self.http.send("POST", "/v1/datasets", data=form, files=files))
+            return _record(Dataset, self.http.create("/v1/datasets", key=idempotency_key, data=form, files=files))
 
-    def import_folder(self, request: DatasetRequest | Mapping[str, Any]) -> Dataset:
+    def import_folder(
+        self, request: DatasetRequest | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Dataset:
         """Have the server read a folder below its own import directory: `{name, source: {path}}`."""
-        return _record(Dataset, self.http.send("POST", "/v1/datasets", json=_body(request)))
+        return _record(Dataset, self.http.create("/v1/datasets", key=idempotency_key, json=_body(request)))
 
     def get(self, dataset: str) -> Dataset:
         """One dataset."""
@@ -243,14 +272,16 @@ class Jobs:
 
     http: Transport
 
-    def create(self, request: TrainRequest | EvaluateRequest | Mapping[str, Any]) -> Job:
+    def create(
+        self, request: TrainRequest | EvaluateRequest | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Job:
         """Queue a job: `{"type": "train", "dataset": …, "model": …, "recipe": …}` and any override of the API.
 
         `"resume_from": "faces@best"` goes on from a checkpoint: with that model if `model` is its name, else with a new
-        one.
-        Or `{"type": "evaluate", …}`, of which `Client.evaluate` also waits for the result.
+        one. Or `{"type": "evaluate", …}`, of which `Client.evaluate` also waits for the result. An answer that is lost
+        is asked for again without making a second job; with a key of your own, also after this process has ended.
         """
-        return _record(Job, self.http.send("POST", "/v1/jobs", json=_body(request)))
+        return _record(Job, self.http.create("/v1/jobs", key=idempotency_key, json=_body(request)))
 
     def get(self, job: str, *, wait: int = 0) -> Job:
         """One job; with `wait`, as soon as its state changes or after so many seconds (at most 60)."""
@@ -314,9 +345,9 @@ class Jobs:
         """Put a paused job back into the queue."""
         return self._act(job, "resume")
 
-    def retry(self, job: str) -> Job:
+    def retry(self, job: str, *, idempotency_key: str | None = None) -> Job:
         """A new job that goes on from the newest checkpoint of one that failed or was cancelled."""
-        return self._act(job, "retry")
+        return _record(Job, self.http.create(f"/v1/jobs/{_part(job)}/retry", key=idempotency_key))
 
     def _act(self, job: str, verb: str) -> Job:
         return _record(Job, self.http.send("POST", f"/v1/jobs/{_part(job)}/{verb}"))
@@ -330,14 +361,48 @@ class Jobs:
         asked = {"after": after, "limit": limit}
         return _record(Page[Event], self.http.get(f"/v1/jobs/{_part(job)}/events", params=asked))
 
-    def metrics(self, job: str) -> Rows:
-        """The job's time series: one row a report, keyed by `images`."""
-        rows: Rows = _object(self.http.get(f"/v1/jobs/{_part(job)}/metrics"))["data"]
+    def stream(
+        self,
+        job: str,
+        *,
+        after: str | int | None = None,
+        metrics_after: int | None = None,
+        patience: float = WATCH_PATIENCE,
+        away: Away | None = None,
+    ) -> Iterator[Event | Job | Series]:
+        """What happens to the job as it happens, until it has ended: its events (from the first, or beyond `after`),
+        the job whenever anything about it has changed, and new rows of its series (with `metrics_after`, first those
+        beyond so many images).
+
+        A stream that breaks off is taken up again where it was, and a server that goes away is waited for, `patience`
+        seconds long; `away` is told why, once each time. Raises NotStreamed where a server tells events in pages alone.
+        """
+        last = None if after is None else str(after)
+        address = f"/v1/jobs/{_part(job)}/events"
+        for message in Following(self.http, address, last, metrics_after, patience, away):
+            yield _told(STREAMED.get(message.event, Event), message.data, address)
+
+    def metrics(self, job: str, *, after: int | None = None) -> Rows:
+        """The job's time series: one row a report, keyed by `images` (beyond `after`)."""
+        rows: Rows = _object(self.http.get(f"/v1/jobs/{_part(job)}/metrics", params={"after": after}))["data"]
         return rows
 
-    def preview(self, job: str, path: str | Path) -> Path:
-        """Save the newest picture of the job's fixed seeds."""
-        return _save(self.http, "GET", f"/v1/jobs/{_part(job)}/preview", Path(path))
+    def metrics_csv(self, job: str, *, after: int | None = None) -> str:
+        """The same as a table of comma-separated values, with a line of headings."""
+        asked = {"after": after}
+        return self.http.get(f"/v1/jobs/{_part(job)}/metrics", params=asked, headers=_accept("text/csv")).text
+
+    def preview(self, job: str, path: str | Path, *, at: int | None = None) -> Path:
+        """Save the newest picture of the job's fixed seeds, or the one at so many images."""
+        asked = {} if at is None else {"at": at}
+        return _save(self.http, "GET", f"/v1/jobs/{_part(job)}/preview", Path(path), params=asked)
+
+    def timelapse(self, job: str, path: str | Path, *, fps: float | None = None) -> Path:
+        """Save all pictures of the job's fixed seeds as an animation, whose suffix says the format: .webp, .gif or
+        .apng."""
+        asked = {"timelapse": 1} | ({} if fps is None else {"fps": fps})
+        headers = _accept(media_type_of(Path(path)))
+        return _save(self.http, "GET", f"/v1/jobs/{_part(job)}/preview", Path(path), params=asked, headers=headers)
 
 
 @dataclass(frozen=True)
@@ -359,11 +424,14 @@ class Models:
         address = f"/v1/models/{_part(model)}/checkpoints/{_part(checkpoint)}/download"
         return _save(self.http, "GET", address, Path(path))
 
-    def upload(self, path: str | Path, name: str, *, progress: Report | None = None) -> Model:
+    def upload(
+        self, path: str | Path, name: str, *, progress: Report | None = None, idempotency_key: str | None = None
+    ) -> Model:
         """Send a downloaded checkpoint, which becomes a model of that name. `progress` is told (bytes sent, in all)."""
         with _open(Path(path), progress) as body:
             files = {"file": (Path(path).name, body, "application/octet-stream")}
-            return _record(Model, self.http.send("POST", "/v1/models", data={"name": name}, files=files))
+            form = {"name": name}
+            return _record(Model, self.http.create("/v1/models", key=idempotency_key, data=form, files=files))
 
     def pin(self, model: str, checkpoint: str) -> Checkpoint:
         """Keep a checkpoint (its id, its count of images, or `best`) for good."""
@@ -525,6 +593,14 @@ def _checked(kind: TypeAdapter[T], response: httpx.Response) -> T:
         return kind.validate_json(response.content)
     except ValidationError as error:
         raise NotGanymede(f"{response.url} answered something else than the API says") from error
+
+
+def _told(kind: type[Event | Job | Series], data: str, address: str) -> Event | Job | Series:
+    """A message of a stream."""
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        raise NotGanymede(f"{address} told something else than the API says") from error
 
 
 def _open(file: Path, progress: Report | None) -> Watched:

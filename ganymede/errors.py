@@ -5,6 +5,7 @@
     ├── StackError              the embedded stack could not start or stay up; its log is named
     ├── ServerUnreachable       nothing answers at the URL, or the connection broke; start a server or set GANYMEDE_URL
     ├── NotGanymede             what answers at the URL is no Ganymede server, or one of another age; set GANYMEDE_URL
+    │   └── NotStreamed         it tells a job's events in pages alone; ask again now and then (`jobs.watch` does)
     ├── JobFailed               a job or dataset that was waited for ended as `failed`; its error says why
     ├── JobCancelled            a job that was waited for was cancelled
     └── ProblemError            the server refused: the fields of its problem document (RFC 9457)
@@ -12,6 +13,7 @@
         ├── NotAuthorized       401 and 403: set GANYMEDE_API_KEY to a key that may do this
         ├── NotFound            404: no such dataset, job or model; list what there is
         ├── Conflict            409: wrong state, name taken or in use; wait, rename or cancel first
+        │   └── InProgress      409: the same write is being served already; it is sent again until that is answered
         ├── LimitExceeded       413: a body, archive, pixel or count limit, which is named
         ├── TooManyRequests     429: the caller's own quota; wait `retry_after` seconds
         └── ServerError         5xx: a defect or a full disk; the server's log has it under `request_id`
@@ -49,10 +51,14 @@ class StackError(GanymedeError):
 
 
 class ServerUnreachable(GanymedeError):
-    """Raised when nothing answers, after the retries that a GET is given."""
+    """Raised when nothing answers, after the retries that a GET is given. `refused`: nothing can have been received."""
 
     exit_code = 4
     remedy = "start a server with `ganymede up`, or set GANYMEDE_URL to one that runs"
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class NotGanymede(GanymedeError):
@@ -60,6 +66,10 @@ class NotGanymede(GanymedeError):
 
     exit_code = 4
     remedy = "set GANYMEDE_URL to a Ganymede server of this version"
+
+
+class NotStreamed(NotGanymede):
+    """Raised where events are not told as they happen."""
 
 
 class JobFailed(GanymedeError):
@@ -118,6 +128,10 @@ class NotFound(ProblemError):
 
 class Conflict(ProblemError):
     """The thing exists but is in the wrong state, or its name is taken."""
+
+
+class InProgress(Conflict):
+    """The first request with this `Idempotency-Key` has not been answered yet."""
 
 
 class LimitExceeded(ProblemError):

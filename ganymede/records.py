@@ -121,6 +121,14 @@ class Event(Record):
     created_at: datetime
 
 
+class Series(Record):
+    """Rows of a job's time series, keyed by `images`; a row replaces an earlier one at as many."""
+
+    object: str = "metrics"
+    job: str
+    data: list[dict[str, float | None]]
+
+
 class Checkpoint(Record):
     """A stored state of a model, after so many images."""
 

@@ -143,6 +143,11 @@ def warning(event: Event) -> str:
     return f"warning {told}; remedy: {plain(data.get('remedy'))}"
 
 
+def event_line(event: Event) -> str:
+    """An event in a line: its id, when, what, and its data."""
+    return "  ".join(filter(None, (plain(cell(event)) for cell in EVENTS.values())))
+
+
 # ---- tables -----------------------------------------------------------------------------------------------------
 
 

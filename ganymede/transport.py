@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from ganymede.errors import (
+    Conflict,
     GanymedeError,
+    InProgress,
     NotGanymede,
     ServerUnreachable,
     Unavailable,
@@ -18,8 +21,13 @@ from ganymede.errors import (
     problem_class,
 )
 
-PATIENCE: Final[dict[type[GanymedeError], float]] = {ServerUnreachable: 2.0, Unavailable: 20.0}
+PATIENCE: Final[dict[type[GanymedeError], float]] = {ServerUnreachable: 2.0, Unavailable: 20.0, InProgress: 30.0}
 """Seconds for which what changes nothing is tried again, by what goes wrong; a refused connection rarely passes."""
+
+LOST_PATIENCE: Final = 30.0
+"""Seconds for which a write is sent again whose answer was lost: longer than a server takes to free its key."""
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 """Hosts that are reached directly, whatever proxy the environment names."""
@@ -79,6 +87,21 @@ class Transport:
         """A POST that changes nothing on the server, tried again as a GET is: where too many wait, it comes again."""
         return patiently(lambda: self.send("POST", path, **arguments), None)
 
+    def create(self, path: str, *, key: str | None = None, **arguments: Any) -> httpx.Response:
+        """A POST under an `Idempotency-Key`, sent again where its answer is lost: the server makes nothing twice.
+
+        `key` is one of the caller's own, for a wish that may outlive this process; else it is drawn. What the server
+        refuses is raised at once.
+        """
+        headers = {IDEMPOTENCY_KEY: key or secrets.token_hex(16)}
+        try:
+            return self.send("POST", path, headers=headers, **arguments)
+        except InProgress:
+            patience = None
+        except ServerUnreachable as error:
+            patience = None if error.refused else LOST_PATIENCE
+        return patiently(lambda: self.send("POST", path, headers=headers, **arguments), patience)
+
     def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """One request, once; the whole answer is read. Arguments are httpx's."""
         with self.stream(method, path, **arguments) as response:
@@ -95,13 +118,15 @@ class Transport:
                     raise refusal(response)
                 yield response
         except httpx.TimeoutException as error:
-            raise ServerUnreachable(f"{self.url} does not answer ({_words(error)})") from error
+            refused = isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+            raise ServerUnreachable(f"{self.url} does not answer ({_words(error)})", refused=refused) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise ServerUnreachable(f"cannot reach {self.url} ({_words(error)})") from error
+            refused = isinstance(error, httpx.ConnectError | httpx.InvalidURL | httpx.UnsupportedProtocol)
+            raise ServerUnreachable(f"cannot reach {self.url} ({_words(error)})", refused=refused) from error
 
 
 def patiently(attempt: Callable[[], T], patience: float | None, away: Away | None = None) -> T:
-    """The result of `attempt`, made again while it raises `ServerUnreachable` or `Unavailable` and patience lasts.
+    """The result of `attempt`, made again while it raises what passes (`PATIENCE`) and patience lasts.
 
     `away` is told the first of these errors, where it is not the last.
     """
@@ -109,9 +134,9 @@ def patiently(attempt: Callable[[], T], patience: float | None, away: Away | Non
     for number in itertools.count():
         try:
             return attempt()
-        except (ServerUnreachable, Unavailable) as error:
+        except tuple(PATIENCE) as error:
             left = (PATIENCE[type(error)] if patience is None else patience) - (time.monotonic() - started)
-            delay = _delay(error, number)
+            delay = delay_after(error, number)
             if delay > left:
                 raise
             if away is not None and number == 0:
@@ -120,9 +145,9 @@ def patiently(attempt: Callable[[], T], patience: float | None, away: Away | Non
     raise AssertionError("count() does not end")
 
 
-def _delay(error: GanymedeError, number: int) -> float:
+def delay_after(error: GanymedeError, number: int) -> float:
     """Seconds to wait: what the server says, else doubling from 0.1 to 5."""
-    said = error.retry_after if isinstance(error, Unavailable) else None
+    said = error.retry_after if isinstance(error, Unavailable | InProgress) else None
     return float(said if said is not None else min(0.1 * 2**number, 5.0))
 
 
@@ -140,7 +165,9 @@ def refusal(response: httpx.Response) -> GanymedeError:
     if not isinstance(document, dict):
         document = {"detail": f"the server answered {response.status_code} {response.reason_phrase}"}
     document.setdefault("request_id", response.headers.get("X-Request-Id"))
-    return problem_class(response.status_code)(response.status_code, document, _retry_after(response))
+    later = _retry_after(response)
+    kind = problem_class(response.status_code)
+    return (InProgress if kind is Conflict and later is not None else kind)(response.status_code, document, later)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -9,15 +9,23 @@ from dataclasses import dataclass
 from typing import Final
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """A caller: the id of its API key (None where keys are off), and the claim on an `Idempotency-Key` it has made.
+@dataclass(slots=True)
+class Claim:
+    """A claim on an `Idempotency-Key`: the number of its `IdempotencyRow`, and the sha256 of the body once it was read.
 
-    `claim` is the number of an `IdempotencyRow`: what is made first under it is noted there, in the same transaction.
+    What is made first under it is noted in that row, in the same transaction (`ledger.idempotency.note`).
     """
 
+    number: int
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A caller: the id of its API key (None where keys are off), and its claim on an `Idempotency-Key`, if any."""
+
     key: str | None = None
-    claim: int | None = None
+    claim: Claim | None = None
 
 
 NOBODY: Final = Actor()

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from gan.errors import Conflict, LostClaim, NotFound
 from ledger.database import Ledger, mint
+from ledger.idempotency import note
 from ledger.jobs import add_job, live_job, succeed
 from ledger.mapping import dataset_record
 from ledger.queries import by_reference, page
@@ -46,6 +47,7 @@ class Datasets:
             row = DatasetRow(id=id or mint("ds"), name=name, source=source, asked_width=width, asked_height=height)
             session.add(row)
             _flush_named(session, name)
+            note(session, row.id)
             spec = {"dataset": name, "source": source, "width": width, "height": height}
             row.job_id = add_job(session, type="prepare", spec=spec, dataset_id=row.id, dataset=name).id
             session.flush()
@@ -86,6 +88,7 @@ class Datasets:
             job = live_job(session, or_(JobRow.dataset_id == row.id, against))
             if job is not None:
                 raise Conflict(f"dataset {row.name} is in use by job {job}")
+            note(session, row.id)
             session.delete(row)
             session.flush()
             return [f"uploads/{row.id}", *_unshared(session, row)]

@@ -16,6 +16,7 @@ from gan.errors import Conflict, LostClaim, NotFound
 from gan.spec import Origin, TrainingSpec
 from ledger.clock import now
 from ledger.database import Ledger, mint, record
+from ledger.idempotency import note
 from ledger.mapping import checkpoint_record, dataset_record, event_record, job_record, metrics_record, preview_record
 from ledger.moves import end, held_under, hold, lock, lose, move
 from ledger.places import Glance, glances, places
@@ -186,6 +187,7 @@ class Jobs:
                 return job_record(row), False
             if row.status not in becomes:
                 raise Conflict(f"job {id} is {row.status} and cannot be {verb}")
+            note(session, id)
             changed = update(JobRow).where(JobRow.id == id)
             return job_record(move(session, changed, {row.status: becomes[row.status]}, {"by": "request"})[0]), True
 
@@ -198,6 +200,7 @@ class Jobs:
             row = _find(session, id, lock=True)
             if row.status not in TERMINAL:
                 raise Conflict(f"job {id} is {row.status}: cancel it first")
+            note(session, id)
             images = [row.spec["images"]] if row.type == "project" else []
             session.execute(delete(JobRow).where(JobRow.id == id))
             return [f"previews/{id}", *images, *drop_barren(session, row.model_id)]
@@ -275,7 +278,7 @@ class Jobs:
         """Write one row of the series, over an earlier one at as many images. Raises LostClaim."""
         with self._ledger.writing() as session:
             lock(session, id, epoch)
-            session.merge(MetricsTable(job_id=id, images=images, values=values))
+            session.merge(MetricsTable(job_id=id, images=images, values=values, created_at=now()))
 
     def add_preview(self, id: str, epoch: int, images: int, path: str) -> None:
         """Record a preview that lies at `path`, over an earlier one at as many images. Raises LostClaim."""
@@ -448,6 +451,7 @@ def add_job(session: Session, *, type: str, **fields: Any) -> Job:
     """Add a queued job in this transaction."""
     row = JobRow(id=mint("job"), type=type, queue=QUEUES[type], **fields)
     session.add(row)
+    note(session, row.id)
     session.flush()
     record(session, row.id, "job.queued", {"status": "queued", "retry_of": row.retry_of})
     return job_record(row)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from gan.errors import Conflict, NotFound
 from ledger.best import followed, ranked
 from ledger.database import Ledger, mint
+from ledger.idempotency import note
 from ledger.jobs import live_job
 from ledger.mapping import checkpoint_record, model_record
 from ledger.queries import by_reference, page
@@ -50,6 +51,7 @@ class Models:
                 taken = f"a model named {stored.name} exists already: choose another name"
                 raise Conflict(taken, param="name") from error
             session.add(CheckpointRow(id=stored.checkpoint, model_id=stored.id, **file))
+            note(session, stored.id)
             session.flush()
             return model_record(model)
 
@@ -64,6 +66,7 @@ class Models:
             job = live_job(session, or_(JobRow.model_id == row.id, GOES_ON_FROM.in_(checkpoints)))
             if job is not None:
                 raise Conflict(f"model {row.name} is in use by job {job}")
+            note(session, row.id)
             session.delete(row)
             return [f"checkpoints/{row.id}"]
 

@@ -16,19 +16,19 @@ from ledger.settings import Settings, read_settings
 from service.app import create_app
 
 GRACE_SECONDS = 4
-"""How long requests in flight may go on once the service ends; long polls are answered at once."""
+"""How long requests in flight may go on once the service ends; long polls are answered at once, and streams end."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which lets long polls go before it waits for requests in flight."""
+    """uvicorn's server, which lets long polls and streams go before it waits for requests in flight."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self.app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer whoever waits for a change, then end as usual."""
-        self.app.state.house.watcher.close()
+        """Answer whoever waits for a change and end event streams, then end as usual."""
+        self.app.state.house.end_waiting()
         await super().shutdown(sockets)
 
     def end(self) -> None:

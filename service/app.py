@@ -15,6 +15,7 @@ from gan.errors import Unavailable
 from ledger.settings import Settings
 from service import errors, reference
 from service.house import FIRST_SECONDS, opened
+from service.idempotency import Idempotency
 from service.lane import Lane
 from service.meters import Meters
 from service.middleware import BodyLimit, Envelope, Gate, HangUp, HeadAsGet, Limit
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(Lane)
     app.add_middleware(HangUp)
+    app.add_middleware(Idempotency)
     app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
     app.add_middleware(HeadAsGet)
     app.add_middleware(Gate, refused=overloaded)

@@ -1,14 +1,13 @@
 """Request headers that more than one route understands: `Prefer: wait`, `If-None-Match`, `Accept`; names in paths."""
 
 import re
+from hashlib import sha256
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Header, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request, Response
 from pydantic import BeforeValidator
 
 from gan.spec import NAME_PATTERN
-from service.negotiation import negotiate
-from service.parsing import JSON
 
 MAX_WAIT: Final = 60
 """Seconds that a long poll may last; a longer wish is granted this far."""
@@ -23,6 +22,22 @@ def plain(value: Any) -> Any:
     if isinstance(value, str) and not WHOLE.fullmatch(value):
         raise ValueError("must be a whole number in plain digits")
     return value
+
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+IDEMPOTENCY_REPLAYED: Final = "Idempotency-Replayed"
+IDEMPOTENT: Final = re.compile(r"[\x21-\x7e]{1,255}")
+"""What a key may be."""
+WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+COMPUTED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores"})
+"""POSTs that write nothing: asked again they are computed again, to the same result where seeds are given."""
+UNKEPT: Final = COMPUTED | {"/v1/session"}
+"""Calls whose answers are not kept under keys: these, and what is a secret."""
+
+
+def answers_are_kept(method: str, path: str) -> bool:
+    """Whether a call takes an `Idempotency-Key`."""
+    return method in WRITES and path.startswith("/v1/") and path not in UNKEPT
 
 
 Plain = BeforeValidator(plain)
@@ -69,9 +84,20 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     return etag in held or "*" in held
 
 
-async def json_accepted(request: Request) -> None:
-    """A dependency of routes that can only answer JSON yet: raises NotAcceptable (406) where that is not accepted."""
-    negotiate(",".join(request.headers.getlist("accept")), [JSON])
+def tagged(content: bytes, media_type: str, if_none_match: str | None, **headers: str) -> Response:
+    """An answer under a tag of its content; 304 where the caller holds just that already."""
+    known = headers | {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+    if matches(if_none_match, known["ETag"]):
+        return Response(status_code=304, headers=known)
+    return Response(content, media_type=media_type, headers=known)
+
+
+async def accepted(request: Request) -> str:
+    """A dependency: all that the caller says in `Accept`."""
+    return ",".join(request.headers.getlist("accept"))
+
+
+Accept = Annotated[str, Depends(accepted)]
 
 
 async def head_only(request: Request) -> bool:

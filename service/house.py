@@ -16,6 +16,8 @@ from gan.errors import Unavailable
 from ledger.database import Ledger
 from ledger.datasets import Datasets
 from ledger.doorbell import Doorbell
+from ledger.following import Following
+from ledger.idempotency import Keys
 from ledger.jobs import Jobs
 from ledger.models import Models
 from ledger.settings import Settings
@@ -23,11 +25,13 @@ from ledger.stamp import Stamp, Unstamped
 from ledger.storage import Storage
 from ledger.workers import Workers
 from service.engine.engine import Engine
+from service.feeds import Feeds
 from service.kept import Kept
 from service.meaning import Found, found_by
 from service.meters import Meters
 from service.readings import Readings
 from service.standing import Standing, Standings
+from service.streaming import series_of
 from service.watcher import Watcher
 
 T = TypeVar("T")
@@ -50,7 +54,8 @@ FULL_RETRY_AFTER: Final = 30
 
 @dataclass(frozen=True)
 class House:
-    """The parts of a running service. Three limiters bound the threads of what waits, of probes, and of scans."""
+    """The parts of a running service. Three limiters bound the threads of what waits, of probes, and of scans; under
+    the lock `moving` one time-lapse is made at a time."""
 
     settings: Settings
     ledger: Ledger
@@ -59,13 +64,17 @@ class House:
     models: Models
     workers: Workers
     storage: Storage
+    keys: Keys
     doorbell: Doorbell
     watcher: Watcher
+    feeds: Feeds
     engine: Engine
     stamp: Stamp | Unstamped
     resolve: Readings[Found]
     standing: Readings[Standing]
+    series: Readings[bytes]
     kept: Kept
+    moving: asyncio.Lock
     polling: CapacityLimiter
     probing: CapacityLimiter
     scanning: CapacityLimiter
@@ -77,6 +86,11 @@ class House:
     async def read(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Run SQL or file work for an `async` route, in a thread of the long polls' own."""
         return await to_thread.run_sync(partial(function, *arguments, **options), limiter=self.polling)
+
+    def end_waiting(self) -> None:
+        """Answer whoever waits for a change, and end all event streams: the service is ending."""
+        self.watcher.close()
+        self.feeds.close()
 
     def admit(self, queue: str) -> None:
         """Raises Unavailable where as many jobs are queued as this server takes."""
@@ -130,6 +144,7 @@ async def opened(settings: Settings, meters: Meters) -> AsyncIterator[House]:
     finally:
         starting.cancel()
         await house.watcher.stop()
+        await house.feeds.stop()
         await to_thread.run_sync(closed_within, house.engine, ENGINE_SECONDS)
         house.stamp.close()
         ledger.close()
@@ -148,7 +163,8 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
     models = Models(ledger)
     polling = CapacityLimiter(POLL_THREADS)
     in_thread = partial(to_thread.run_sync, limiter=polling)
-    stamp, standings = ledger.stamp(), Standings(jobs)
+    stamp, standings, following = ledger.stamp(), Standings(jobs), Following(ledger)
+    standing = Readings(lambda ids: in_thread(standings, ids), stamp)
     return House(
         settings=settings,
         ledger=ledger,
@@ -157,13 +173,17 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         models=models,
         workers=Workers(ledger),
         storage=storage,
+        keys=Keys(ledger),
         doorbell=Doorbell(settings),
         watcher=Watcher(lambda: in_thread(jobs.newest_event), lambda seen: in_thread(jobs.events_after, None, seen)),
+        feeds=Feeds(partial(in_thread, following.begin), partial(in_thread, following.go_on), standing, stamp),
         engine=Engine(settings, storage, meters),
         kept=Kept(settings.max_kept_bytes, meters),
         stamp=stamp,
         resolve=Readings(lambda references: in_thread(found_by, models, references), stamp),
-        standing=Readings(lambda ids: in_thread(standings, ids), stamp),
+        standing=standing,
+        series=Readings(lambda asked: in_thread(series_of, jobs, asked), lambda: None),
+        moving=asyncio.Lock(),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),
         scanning=CapacityLimiter(SCAN_THREADS),

@@ -25,6 +25,7 @@ from gan.spec import (
     TrainRequest,
 )
 from service.errors import PROBLEM_TYPE
+from service.headers import COMPUTED, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, IDEMPOTENT, answers_are_kept
 from service.parsing import JSON
 from service.schemas import FieldError, Problem
 
@@ -34,7 +35,7 @@ CAUSES: Final[dict[int, str]] = {
     400: "The body cannot be read.",
     404: "There is no such thing, or no longer.",
     406: "None of the types in `Accept` can be served; the detail lists those that can.",
-    409: "It exists, but in the wrong state, or the name is taken, or it is in use.",
+    409: "It exists, but in the wrong state, or the name is taken, or it is in use; with `Retry-After`: not yet.",
     413: "Beyond a limit of this server, which is named.",
     415: "The body's type is not read here; the detail lists those that are.",
     422: "Understood, but invalid: `param` and `errors` name the fields.",
@@ -99,6 +100,43 @@ def bodies_by_type(models: Mapping[str, type[BaseModel]], examples: Mapping[str,
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema, "examples": dict(examples)}}}}
 
 
+KEY_PARAMETER: Final[dict[str, Any]] = {
+    "name": IDEMPOTENCY_KEY,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": f"^{IDEMPOTENT.pattern}$"},
+    "description": "A word of the caller's own choice for this one wish. The same call and body under the same key are "
+    f"answered as they were the first time, with `{IDEMPOTENCY_REPLAYED}: true`, and make nothing twice, for a day; "
+    "another call or body is 422, and 409 with `Retry-After` says that the first is still being served. Only successes "
+    "are kept.",
+}
+IGNORED_KEY: Final = KEY_PARAMETER | {
+    "description": "Taken and not needed: nothing is written, and what is asked again is computed again."
+}
+REPLAYED_HEADER: Final = {
+    IDEMPOTENCY_REPLAYED: {"schema": {"type": "string", "enum": ["true"]}, "description": "Answered before."}
+}
+
+
+def say_keys(document: dict[str, Any]) -> None:
+    """Say of every write that it takes an `Idempotency-Key`, what for, and how it may be answered."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if path in COMPUTED:
+                say_key(operation, IGNORED_KEY)
+            elif answers_are_kept(method.upper(), path):
+                say_key(operation, KEY_PARAMETER)
+                operation["responses"].setdefault("409", answer(409, CAUSES[409]))
+                for status in (status for status in operation["responses"] if status.startswith("2")):
+                    operation["responses"][status].setdefault("headers", {}).update(REPLAYED_HEADER)
+
+
+def say_key(operation: dict[str, Any], parameter: dict[str, Any]) -> None:
+    """Name the header among a call's parameters; once, should two threads make the document."""
+    others = [known for known in operation.get("parameters", []) if known["name"] != IDEMPOTENCY_KEY]
+    operation["parameters"] = [*others, parameter]
+
+
 class Application(FastAPI):
     """FastAPI, whose document also holds the models that no route's signature names."""
 
@@ -109,6 +147,7 @@ class Application(FastAPI):
         document = super().openapi()
         _, definitions = models_json_schema(UNROUTED, ref_template=COMPONENTS)
         document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+        say_keys(document)
         return document
 
 

@@ -8,6 +8,7 @@ from ganymede.commands.common import (
     After,
     AsJson,
     Limit,
+    Out,
     PngOut,
     connect,
     print_done,
@@ -20,7 +21,11 @@ from ganymede.terminal import answer, tell
 if TYPE_CHECKING:
     from ganymede.client import Client
     from ganymede.errors import GanymedeError
-    from ganymede.records import Job
+    from ganymede.records import Event, Job
+    from ganymede.render import Watcher
+
+WARNINGS = frozenset({"warning", "job.recovered"})
+"""Events that a person should hear of while a job goes on."""
 
 app = typer.Typer(help="Watch and steer jobs.", no_args_is_help=True)
 
@@ -74,18 +79,42 @@ def follow(client: "Client", job: str, as_json: bool) -> None:
 
 
 def watched(client: "Client", job: str) -> "Job":
-    """Show a job's progress until it ends, well or not."""
+    """Show a job's progress until it ends, well or not: as the server tells it, or by asking where it only answers."""
+    from ganymede.errors import BadRequest, NotFound, NotStreamed
     from ganymede.render import job_bar
 
-    seen: str | int | None = None
     try:
         with job_bar(job) as show_progress:
-            for found in client.jobs.watch(job, away=waiting):
-                show_progress(found)
-                seen = tell_warnings(client, job, seen)
+            try:
+                return told(client, job, show_progress)
+            except (BadRequest, NotFound, NotStreamed):
+                return asked(client, job, show_progress)
     except KeyboardInterrupt:
         tell(f"the job goes on: `ganymede jobs watch {job}` or `ganymede jobs cancel {job}`")
         raise
+
+
+def told(client: "Client", job: str, show_progress: "Watcher") -> "Job":
+    """Watch a job by its stream."""
+    from ganymede.records import Event, Job
+    from ganymede.render import warning
+
+    found = None
+    for news in client.jobs.stream(job, away=waiting):
+        if isinstance(news, Job):
+            found = news
+            show_progress(news)
+        elif isinstance(news, Event) and news.type in WARNINGS:
+            tell(warning(news))
+    return found if found is not None and found.ended else client.jobs.get(job)
+
+
+def asked(client: "Client", job: str, show_progress: "Watcher") -> "Job":
+    """Watch a job by asking again and again."""
+    seen: str | int | None = None
+    for found in client.jobs.watch(job, away=waiting):
+        show_progress(found)
+        seen = tell_warnings(client, job, seen)
     return found
 
 
@@ -104,7 +133,7 @@ def tell_warnings(client: "Client", job: str, seen: str | int | None) -> str | i
     except GanymedeError:  # a courtesy: its failure does not end the watching
         return seen
     for event in page.data:
-        if event.type in {"warning", "job.recovered"}:
+        if event.type in WARNINGS:
             tell(warning(event))
     newest = page.last_id if page.data else seen
     return tell_warnings(client, job, newest) if page.has_more else newest
@@ -153,20 +182,47 @@ def retry(context: typer.Context, job: Id, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def events(context: typer.Context, job: Id, limit: Limit = None, after: After = None, as_json: AsJson = False) -> None:
-    """List what happened to a job."""
+def events(
+    context: typer.Context,
+    job: Id,
+    limit: Limit = None,
+    after: After = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens until the job ends.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what happened to a job; with --follow, a line each as it happens."""
     from ganymede.records import Event
 
     with connect(context) as client:
-        print_page(client.jobs.events(job, limit=limit, after=after), Event, as_json)
+        if not follow:
+            print_page(client.jobs.events(job, limit=limit, after=after), Event, as_json)
+            return
+        for news in client.jobs.stream(job, after=after, away=waiting):
+            if isinstance(news, Event):
+                print_event(news, as_json)
+
+
+def print_event(event: "Event", as_json: bool) -> None:
+    """An event as a line: of JSON, or for a person."""
+    from ganymede.render import event_line
+
+    answer(event.model_dump_json() if as_json else event_line(event))
 
 
 @app.command()
-def metrics(context: typer.Context, job: Id, as_json: AsJson = False) -> None:
+def metrics(
+    context: typer.Context,
+    job: Id,
+    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, with a line of headings.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Print a job's time series, keyed by images seen."""
     from ganymede import render
 
     with connect(context) as client:
+        if csv:
+            answer(client.jobs.metrics_csv(job).replace("\r\n", "\n").rstrip("\n"))
+            return
         rows = client.jobs.metrics(job)
     if as_json:
         print_json(rows)
@@ -175,10 +231,29 @@ def metrics(context: typer.Context, job: Id, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def preview(context: typer.Context, job: Id, out: PngOut, as_json: AsJson = False) -> None:
-    """Save the newest picture of a job's fixed seeds."""
+def preview(
+    context: typer.Context,
+    job: Id,
+    out: PngOut,
+    at: Annotated[int | None, typer.Option(metavar="IMAGES", help="The picture at so many images.", min=0)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Save the newest picture of a job's fixed seeds, or an earlier one."""
     with connect(context) as client:
-        print_done(str(client.jobs.preview(job, out)), "wrote", as_json)
+        print_done(str(client.jobs.preview(job, out, at=at)), "wrote", as_json)
+
+
+@app.command()
+def timelapse(
+    context: typer.Context,
+    job: Id,
+    out: Out,
+    fps: Annotated[float | None, typer.Option(help="Pictures a second.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Save all pictures of a job's fixed seeds as an animation: a .webp, .gif or .apng."""
+    with connect(context) as client:
+        print_done(str(client.jobs.timelapse(job, out, fps=fps)), "wrote", as_json)
 
 
 @app.command()

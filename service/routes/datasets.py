@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool
 
 from gan import images, plots
-from gan.errors import Conflict, DatasetMissing, InvalidRequest, UnsupportedMedia
+from gan.errors import Conflict, DatasetMissing, InvalidRequest, LostClaim, UnsupportedMedia
 from gan.spec import IMAGE_SIDES, DatasetRequest, Name, Side, Words
 from ledger import records
-from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches
+from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches, tagged
 from service.house import House, Inside
 from service.openapi import COMPONENTS, HELD, problems
 from service.parsing import FORM, JSON, as_json, media_type, read, validated
@@ -98,7 +98,7 @@ async def from_upload(house: House, request: Request) -> records.Dataset:
     source = {"kind": "upload", "path": f"{where}/{upload.path.name}"}
     try:
         return await house.read(house.datasets.create, form.name, source, form.width, form.height, id=id)
-    except Conflict:
+    except (Conflict, LostClaim):
         await house.read(house.storage.remove, where)
         raise
 
@@ -149,14 +149,13 @@ def list_datasets(house: Inside, after: Cursor = None, limit: Limit = 20, order:
     return as_json(List.of(house.datasets.list(after=after, limit=limit, order=order), Dataset.of))
 
 
-@router.get("/{dataset}", summary="A dataset", responses=problems(404))
-async def get_dataset(dataset: Named, house: Inside, response: Response, wait: Wait) -> Dataset:
+@router.get("/{dataset}", response_model=Dataset, summary="A dataset", responses=problems(404) | HELD)
+async def get_dataset(dataset: Named, house: Inside, wait: Wait, if_none_match: IfNoneMatch = None) -> Response:
     """A dataset by name or id. `Prefer: wait=N` answers when its preparation ends, or after N seconds."""
     row = await house.read(house.datasets.get, dataset)
     if wait and row.status == "preparing" and row.job_id is not None:
         row = await prepared(house, row.id, row.job_id, wait)
-    response.headers.update(applied(wait))
-    return Dataset.of(row)
+    return tagged(Dataset.of(row).model_dump_json().encode(), JSON, if_none_match, **applied(wait))
 
 
 async def prepared(house: House, id: str, job: str, wait: int) -> records.Dataset:

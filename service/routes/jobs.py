@@ -3,27 +3,46 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from gan.choosing import resolve
-from gan.errors import NotFound
+from gan.errors import InvalidRequest, NotFound
 from gan.spec import NAME_PATTERN, EvaluateRequest, TrainRequest
 from gan.starting import resolve_from
 from ledger import records
 from ledger.states import QUEUES, TERMINAL
+from service import series
 from service.estimating import estimate_for, refuse_too_large
 from service.evaluations import evaluation_of, ready_dataset
-from service.headers import Cursor, IfNoneMatch, JobId, Limit, Order, Plain, Wait, applied, json_accepted, matches
+from service.headers import (
+    Accept,
+    Cursor,
+    IfNoneMatch,
+    JobId,
+    Limit,
+    Order,
+    Plain,
+    Wait,
+    applied,
+    matches,
+    tagged,
+)
 from service.house import House, Inside
+from service.negotiation import negotiate
 from service.openapi import HELD, bodies_by_type, problems
-from service.parsing import JSON, body_by_type
+from service.parsing import JSON, as_json, body_by_type
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
+from service.series import CSV
 from service.standing import Standing
 from service.starting import start_of
+from service.streaming import EVENT_STREAM, EventStream
+from service.timelapse import FPS, FPS_BOUNDS, TYPES, shown_timelapse
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -72,6 +91,36 @@ At = Annotated[
     int | None, Plain, Query(ge=0, le=2**62, description="The grid at exactly this many images; else the newest.")
 ]
 Number = Annotated[int, Plain, Query(ge=0, le=2**62, description="Only events beyond this one.")]
+LastEvent = Annotated[
+    int | None,
+    Plain,
+    Header(alias="Last-Event-ID", ge=0, le=2**62, description="Of a stream: only events beyond this one, not `after`."),
+]
+StreamedMetrics = Annotated[
+    int | None,
+    Plain,
+    Query(ge=-1, le=2**62, description="Of a stream: begin with the rows of the series beyond so many images."),
+]
+TimeLapse = Annotated[Literal["0", "1"], Query(description="`1`: all previews in order, as an animation.")]
+Fps = Annotated[
+    float | None,
+    Query(ge=FPS_BOUNDS[0], le=FPS_BOUNDS[1], description=f"Previews of a time-lapse shown a second; else {FPS:g}."),
+]
+
+STREAM_EXAMPLE = """event: job
+data: {"id":"job_0123456789abcdef01234567","object":"job","status":"running","progress":null}
+
+id: 17
+event: job.started
+data: {"id":17,"object":"event","created_at":"2026-01-31T12:00:01Z","job":"job_0123","type":"job.started","data":{}}
+
+event: metrics
+data: {"object":"metrics","job":"job_0123456789abcdef01234567","data":[{"images":6400,"loss_generator":0.84}]}
+
+"""
+CSV_EXAMPLE = """images,created_at,jensen_shannon,loss_discriminator
+6400,2026-01-31T12:00:09.120000Z,,1.21
+"""
 
 
 # ---- making and finding ----
@@ -233,32 +282,115 @@ def retry_job(job: JobId, house: Inside, response: Response) -> Job:
 # ---- watching ----
 
 
-JSON_ONLY = [Depends(json_accepted)]
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page of events; or a stream of them, if `Accept` prefers `text/event-stream`.",
+        "content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
+    },
+    204: {"description": "Of a stream: the job has ended, and the caller knows all of it. Do not come again."},
+}
 
 
-@router.get("/{job}/events", summary="What happened to a job", responses=problems(404, 406), dependencies=JSON_ONLY)
-def list_job_events(job: JobId, house: Inside, after: Number = 0, limit: Limit = 100) -> List[Event]:
-    """A page of a job's events, oldest first."""
+@router.get(
+    "/{job}/events",
+    response_model=List[Event],
+    summary="What happened to a job",
+    responses=problems(404, 406) | STREAM,
+)
+async def list_job_events(
+    job: JobId,
+    house: Inside,
+    accept: Accept,
+    after: Number = 0,
+    limit: Limit = 100,
+    last_event_id: LastEvent = None,
+    metrics_after: StreamedMetrics = None,
+) -> Response:
+    """A page of a job's events, oldest first; or, as `text/event-stream`, all of them and what happens from now on.
+
+    A stream tells each event as `id: NUMBER`, `event: TYPE`, `data: EVENT`, beginning after `Last-Event-ID`, else after
+    `after`. Between these, without an id: `event: job` with the job, at first and whenever anything about it has
+    changed, and `event: metrics` with rows of its series (those that are new; with `metrics_after`, at first those
+    beyond so many images). Rows replace earlier ones at as many images. A comment is sent where nothing else is for 15
+    seconds. The stream ends after the event that ends the job; whoever comes again then gets 204. It may end before
+    (the server ends, or the watcher does not read): come again with `Last-Event-ID`, as browsers do by themselves.
+    """
+    if negotiate(accept, (JSON, EVENT_STREAM), "events"):
+        begin = after if last_event_id is None else last_event_id
+        earlier = partial(house.read, house.jobs.events_after, job)
+        return EventStream(house.feeds, job, begin, metrics_after, earlier, house.series)
+    return as_json(await house.read(events_page, house, job, after, limit))
+
+
+def events_page(house: House, job: str, after: int, limit: int) -> List[Event]:
+    """A page of events. Raises NotFound."""
     house.jobs.get(job)
     found = house.jobs.events_after(job, after, limit + 1)
     return List.of(records.Page(found[:limit], len(found) > limit), Event.of)
 
 
-@router.get("/{job}/metrics", summary="A job's time series", responses=problems(404, 406), dependencies=JSON_ONLY)
-def get_job_metrics(job: JobId, house: Inside, after: Images = -1) -> Metrics:
-    """What was measured, a row a report, keyed by images seen."""
+SERIES: dict[str, Callable[[str, Sequence[records.MetricsRow]], bytes]] = {JSON: series.as_json, CSV: series.as_csv}
+"""Media type → how a series is written."""
+
+
+@router.get(
+    "/{job}/metrics",
+    response_model=Metrics,
+    summary="A job's time series",
+    responses=problems(404, 406)
+    | HELD
+    | {200: {"description": "The series.", "content": {CSV: {"schema": {"type": "string"}, "example": CSV_EXAMPLE}}}},
+)
+def get_job_metrics(
+    job: JobId, house: Inside, accept: Accept, after: Images = -1, if_none_match: IfNoneMatch = None
+) -> Response:
+    """What was measured, a row a report, keyed by images seen; as JSON or as `text/csv`.
+
+    The table's columns are `images`, `created_at`, and the names of all values by the alphabet; a value that could not
+    be estimated is an empty cell.
+    """
+    form = tuple(SERIES)[negotiate(accept, tuple(SERIES), "metrics")]
     house.jobs.get(job)
-    return Metrics.of(job, house.jobs.metrics(job, after))
+    return tagged(SERIES[form](job, house.jobs.metrics(job, after)), form, if_none_match, Vary="Accept")
+
+
+MOVING: dict[str, Any] = {"image/png": {}} | {media_type: {} for media_type in TYPES}
 
 
 @router.get(
     "/{job}/preview",
-    summary="The newest preview grid",
-    response_class=FileResponse,
-    responses=problems(404) | HELD | {200: {"content": {"image/png": {}}, "description": "A grid of samples."}},
+    summary="A preview grid, or all of them as a time-lapse",
+    response_class=Response,
+    responses=problems(404, 406)
+    | HELD
+    | {200: {"content": MOVING, "description": "A grid of samples, or with `timelapse=1` an animation of all."}},
 )
-def get_job_preview(job: JobId, house: Inside, at: At = None, if_none_match: IfNoneMatch = None) -> Response:
-    """A grid of samples from seeds that stay the same throughout training, as PNG; `Content-Location` says which."""
+async def get_job_preview(
+    job: JobId,
+    house: Inside,
+    accept: Accept,
+    at: At = None,
+    timelapse: TimeLapse = "0",
+    fps: Fps = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """A grid of samples from seeds that stay the same throughout training, as PNG; `Content-Location` says which.
+
+    With `timelapse=1` all grids in order as one animation: `image/webp` (the default), `image/gif` or `image/apng`, by
+    `Accept`. Of more than 120, or of large ones fewer, as many are shown, evenly chosen; those with a side of more than
+    640 pixels are reduced.
+    """
+    if timelapse == "1":
+        if at is not None:
+            raise InvalidRequest("a time-lapse shows all previews: leave out at or timelapse", param="at")
+        return await shown_timelapse(house, job, accept, FPS if fps is None else fps, if_none_match)
+    if fps is not None:
+        raise InvalidRequest("fps is a time-lapse's: add timelapse=1", param="fps")
+    return await run_in_threadpool(shown_preview, house, job, at, if_none_match)
+
+
+def shown_preview(house: House, job: str, at: int | None, if_none_match: str | None) -> Response:
+    """The newest preview, or the one at so many images. Raises NotFound."""
     row = house.jobs.get(job)
     found = [row for row in house.jobs.previews(job) if at is None or row.images == at]
     path = house.storage.path(found[-1].path) if found else None

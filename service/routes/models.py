@@ -8,16 +8,16 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.responses import FileResponse
 
-from gan.errors import CheckpointCorrupt, Conflict, InvalidRequest, NotFound, UnsupportedMedia
+from gan.errors import CheckpointCorrupt, Conflict, InvalidRequest, LostClaim, NotFound, UnsupportedMedia
 from gan.spec import CheckpointRequest, Name, Words
 from ledger import records
 from ledger.records import StoredModel
 from ledger.storage import sha256_of
 from service.averages import averages_by_id, shown
-from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, matches
+from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, matches, tagged
 from service.house import House, Inside, Loaded
 from service.openapi import HELD, json_body, problems
-from service.parsing import FORM, as_json, body_of, media_type, validated
+from service.parsing import FORM, JSON, as_json, body_of, media_type, validated
 from service.schemas import Checkpoint, List, Model
 from service.uploads import MODELS, receive
 
@@ -86,7 +86,7 @@ async def create_model(request: Request, house: Inside, loaded: Loaded, response
         upload.path.rename(folder / Path(stored.path).name)
     try:
         row = await house.read(house.models.add, stored)
-    except Conflict:
+    except (Conflict, LostClaim):
         await house.read(house.storage.remove, where)
         raise
     response.headers["Location"] = f"/v1/models/{row.id}"
@@ -122,10 +122,10 @@ def resource(house: House, row: records.Model, loaded: frozenset[str]) -> Model:
     return Model.of(row, checkpoints, averages_by_id(house.storage, checkpoints), loaded)
 
 
-@router.get("/{model}", summary="A model and its checkpoints", responses=problems(404))
-def get_model(model: Named, house: Inside, loaded: Loaded) -> Model:
+@router.get("/{model}", response_model=Model, summary="A model and its checkpoints", responses=problems(404) | HELD)
+def get_model(model: Named, house: Inside, loaded: Loaded, if_none_match: IfNoneMatch = None) -> Response:
     """A model by name or id; its checkpoints, newest first."""
-    return resource(house, house.models.get(model), loaded)
+    return tagged(resource(house, house.models.get(model), loaded).model_dump_json().encode(), JSON, if_none_match)
 
 
 @router.delete("/{model}", status_code=204, summary="Delete a model", responses=problems(404, 409))

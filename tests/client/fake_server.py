@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+LOST = 0
+"""The status of an answer that never comes: the connection breaks after the request was read."""
 CREATED = "2026-01-31T12:00:00Z"
 
 
@@ -58,6 +60,26 @@ def job(status: str, **fields: Any) -> Answer:
     return Answer(200, body | {"created_at": CREATED} | fields)
 
 
+def lost() -> Answer:
+    return Answer(LOST)
+
+
+def stream(*told: tuple[int | None, str, Any]) -> Answer:
+    """A stream of messages (id, event, data) that breaks off after them."""
+    lines = [
+        f"{f'id: {id}{chr(10)}' if id is not None else ''}event: {event}\ndata: {json.dumps(data)}\n\n"
+        for id, event, data in told
+    ]
+    text = "retry: 1000\n\n:\n\n" + "".join(lines)
+    return Answer(200, text.encode(), {"Content-Type": "text/event-stream; charset=utf-8"})
+
+
+def happened(number: int, type: str, **data: Any) -> tuple[int, str, Any]:
+    """A message of a stream that tells an event."""
+    event = {"id": number, "object": "event", "job": "job_1", "type": type, "data": data, "created_at": CREATED}
+    return number, type, event
+
+
 def dataset(status: str, **fields: Any) -> Answer:
     body = {"id": "ds_1", "object": "dataset", "name": "digits", "status": status, "created_at": CREATED}
     ready = {"kind": "images", "count": 3, "width": 8, "height": 8, "channels": 1, "classes": ["a", "b"]}
@@ -82,6 +104,9 @@ def fake_server() -> Iterator[Fake]:
             fake.bodies.append((call, body))
             fake.asked.append((call, dict(self.headers.items()), length))
             answer = fake.next(call)
+            if answer.status == LOST:
+                self.close_connection = True
+                return
             content = answer.content()
             self.send_response(answer.status)
             for name, value in ({"Content-Length": str(len(content))} | answer.headers).items():

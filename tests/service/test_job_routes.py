@@ -286,7 +286,7 @@ def test_previews_are_the_newest_or_the_one_asked_for(service: Running, is_probl
     assert newest.headers["content-location"] == f"{url}?at=200"
     is_problem(service.http.get(f"{url}?at=150"), 404, "not_found")
     is_problem(service.http.get(f"{url}?at=new"), 422, "invalid_request", "at")
-    is_problem(service.http.get(f"{url}?timelapse=1"), 422, "invalid_request", "timelapse")
+    is_problem(service.http.get(f"{url}?timelapse=2"), 422, "invalid_request", "timelapse")
 
 
 def test_a_preview_already_held_is_not_sent_again_and_a_new_one_is(service: Running) -> None:
@@ -309,12 +309,17 @@ def test_a_job_that_has_ended_is_not_said_to_have_no_preview_yet(service: Runnin
     assert problem["detail"] == f"job {job.id} has no preview"
 
 
-@pytest.mark.parametrize(("what", "accept"), [("events", "text/event-stream"), ("metrics", "text/csv")])
-def test_a_type_that_is_not_served_yet_is_406_with_the_one_that_is(
-    service: Running, is_problem: Check, what: str, accept: str
+@pytest.mark.parametrize(
+    ("what", "offered"),
+    [("events", "application/json, text/event-stream"), ("metrics", "application/json, text/csv")],
+)
+def test_a_type_that_is_not_served_is_406_with_those_that_are(
+    service: Running, is_problem: Check, what: str, offered: str
 ) -> None:
     url = service.queued(f"accept-{what}")["urls"][what]
-    problem = is_problem(service.http.get(url, headers={"Accept": accept}), 406, "not_acceptable")
-    assert problem["detail"].endswith("what can: application/json")
-    for accepted in (f"{accept}, application/json;q=0.1", f"{accept}, */*;q=0.1", ""):
-        assert service.http.get(url, headers={"Accept": accepted}).status_code == 200
+    problem = is_problem(service.http.get(url, headers={"Accept": "text/html"}), 406, "not_acceptable")
+    assert problem["detail"].endswith(f"what can: {offered}")
+    for accepted in ("text/html, application/json;q=0.1", "text/html, */*;q=0.1", ""):
+        answer = service.http.get(url, headers={"Accept": accepted})
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/json"

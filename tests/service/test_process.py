@@ -137,6 +137,23 @@ def test_a_signal_ends_it_in_order_although_somebody_waits(tmp_path: Path) -> No
         assert found[0].json()["status"] == "queued"
 
 
+def test_a_signal_ends_it_in_order_although_somebody_watches(tmp_path: Path) -> None:
+    with process(tmp_path, stderr=subprocess.PIPE) as (child, url):
+        ledger = Ledger(settings_in(tmp_path).database_url)
+        job = Datasets(ledger).create("d", {"kind": "upload", "path": "uploads/x/upload.zip"}).job_id
+        ledger.close()
+        accept = {"Accept": "text/event-stream"}
+        with httpx.Client(base_url=url, timeout=70) as client:
+            with client.stream("GET", f"/v1/jobs/{job}/events", headers=accept) as answer:
+                lines = answer.iter_lines()
+                assert "event: job.queued" in lines
+                child.send_signal(signal.SIGTERM)
+                assert list(lines)[-1] == ""
+            _, said = child.communicate(timeout=10)
+        assert child.returncode == 0
+        assert b"ERROR" not in said
+
+
 def test_it_ends_when_its_stdin_closes(tmp_path: Path) -> None:
     with process(tmp_path, "--until-stdin-closes", stdin=subprocess.PIPE) as (child, _):
         assert child.stdin is not None
