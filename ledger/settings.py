@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         5.0, description="How often a worker with a real broker looks for jobs whose bell was lost, in seconds."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the processes log.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How they log it: lines for people, or a JSON object a line for machines."
+    )
 
     max_upload_bytes: Count = Field(2 * 2**30, description="Largest upload, in bytes.")
     max_json_bytes: Count = Field(16 * 2**20, description="Largest JSON body, in bytes.")

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from gan.errors import JobFailure, LostClaim, Unavailable
 from ledger.datasets import Datasets
 from ledger.jobs import Jobs
+from ledger.logs import holding
 from ledger.models import Models
 from ledger.records import Job, Packed, Saved
 from ledger.settings import Settings
@@ -110,6 +111,10 @@ class Supervisor:
 
     def run(self) -> None:
         """See the job to its end, or until the claim is lost or the worker must go."""
+        with holding(self._job.id, self._job.attempt + 1, self._job.epoch, self._job.request_id):
+            self._see_through()
+
+    def _see_through(self) -> None:
         self._say("claimed")
         try:
             self._work()
@@ -311,7 +316,7 @@ class Supervisor:
             self._say(f"could not sweep {error.filename}: {error.strerror}", logging.WARNING)
 
     def _say(self, text: str, level: int = logging.INFO) -> None:
-        _log.log(level, "%s attempt %d epoch %d: %s", self._job.id, self._job.attempt + 1, self._job.epoch, text)
+        _log.log(level, "%s", text)
 
 
 def _fields(line: Line) -> dict[str, Any]:
