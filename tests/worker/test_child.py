@@ -124,9 +124,7 @@ def test_only_a_failure_that_nobody_foresaw_leaves_its_trace(
         eventually(lambda: one.reports(0.1) == [] and one.ended)
         assert one.status == 0
     assert ("Traceback" in caplog.text) == traced
-    assert traced or [record.getMessage() for record in caplog.records] == [
-        "project failed, diverged: the loss is NaN"
-    ]
+    assert traced or [record.getMessage() for record in caplog.records] == ["project failed, diverged: the loss is NaN"]
 
 
 @pytest.mark.parametrize(
