@@ -152,12 +152,6 @@ class Jobs:
             count = select(func.count()).where(JobRow.queue == queue, JobRow.status == "queued")
             return session.scalars(count).one()
 
-    def census(self) -> dict[tuple[str, str], int]:
-        """How many jobs there are by queue and status."""
-        with self._ledger.reading() as session:
-            counted = select(JobRow.queue, JobRow.status, func.count()).group_by(JobRow.queue, JobRow.status)
-            return {(queue, status): count for queue, status, count in session.execute(counted)}
-
     # ---- a caller's wishes ------------------------------------------------------------------------------------------
 
     def cancel(self, id: str) -> tuple[Job, bool]:

@@ -23,6 +23,7 @@ from ledger.workers import Workers, this_host
 from worker.celery import add_task, start_consumer, stop_consumer
 from worker.crew import Crew
 from worker.devices import Device, described, devices_for
+from worker.meters import serve
 from worker.reconciler import Reconciler
 from worker.supervisor import Workplace
 
@@ -97,6 +98,8 @@ def work(place: Workplace, devices: list[Device]) -> bool:
     settings = place.settings
     app = make_app(settings)
     crew = Crew(place, devices)
+    place.meters.size.set(crew.size)
+    serve(place.meters, settings, place.queue)
     add_task(app, crew)
     consumer = start_consumer(app, crew)
     pace = settings.poll_seconds if settings.embedded else settings.reconcile_seconds

@@ -106,11 +106,13 @@ class Reconciler:
 
     def _ring(self, bells: int) -> None:
         self._rung_at = time.monotonic()
+        self._place.meters.rung.inc(bells)
         for _ in range(bells):
             self._doorbell.ring(self._place.queue)
 
     def _answer(self, jobs: int) -> None:
         self._rung_at = None
+        self._place.meters.reconciled.inc(jobs)
         for _ in range(jobs):
             threading.Thread(target=self._crew.answer, name="answer", daemon=True).start()
 

@@ -81,6 +81,14 @@ def wait(assignment: Assignment, line: ControlLine) -> None:
     line.send(Stopped())
 
 
+def steady(assignment: Assignment, line: ControlLine) -> None:
+    """Reports the same progress until it is told to stop."""
+    while line.stop is None:
+        line.send(Progress(images=50, total_images=100, percent=50.0, images_per_second=12.5))
+        time.sleep(0.1)
+    line.send(Stopped())
+
+
 def sleep(assignment: Assignment, line: ControlLine) -> None:
     """Hears nothing."""
     time.sleep(60)
@@ -148,6 +156,6 @@ RAISED: dict[str, Exception] = {
 }
 Act = Callable[[Assignment, ControlLine], None]
 ACTS: dict[str, Act] = {
-    act.__name__: act for act in (work, checkpoint, wait, sleep, once, fail, talk, kill, segfault, quit, tell)
+    act.__name__: act for act in (work, checkpoint, wait, steady, sleep, once, fail, talk, kill, segfault, quit, tell)
 }
 JOBS = dict.fromkeys(("train", "evaluate", "project"), "stub_jobs:run") | {"prepare": "worker.jobs.prepare:run"}
