@@ -161,7 +161,12 @@ def _sqlite_engine(url: URL) -> Engine:
         raise _refused("the ledger is shared by processes; give sqlite:/// a file")
     serializer = partial(json.dumps, allow_nan=False)
     engine = create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS}, json_serializer=serializer, pool_size=8, max_overflow=24
+        url,
+        connect_args={"timeout": BUSY_SECONDS},
+        hide_parameters=True,
+        json_serializer=serializer,
+        pool_size=8,
+        max_overflow=24,
     )
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -185,6 +190,7 @@ def _postgresql_engine(url: URL) -> Engine:
     return create_engine(
         url,
         connect_args={"connect_timeout": 5, "client_encoding": "utf8"},
+        hide_parameters=True,
         json_serializer=partial(json.dumps, allow_nan=False),
         pool_pre_ping=True,
         pool_size=5,

@@ -17,6 +17,7 @@ from gan.spec import Origin, TrainingSpec
 from ledger.clock import now
 from ledger.database import Ledger, mint, record
 from ledger.idempotency import note
+from ledger.logs import REQUEST
 from ledger.mapping import checkpoint_record, dataset_record, event_record, job_record, metrics_record, preview_record
 from ledger.moves import end, held_under, hold, lock, lose, move
 from ledger.places import Glance, glances, places
@@ -157,12 +158,6 @@ class Jobs:
             count = select(func.count()).where(JobRow.queue == queue, JobRow.status == "queued")
             return session.scalars(count).one()
 
-    def census(self) -> dict[tuple[str, str], int]:
-        """How many jobs there are by queue and status."""
-        with self._ledger.reading() as session:
-            counted = select(JobRow.queue, JobRow.status, func.count()).group_by(JobRow.queue, JobRow.status)
-            return {(queue, status): count for queue, status, count in session.execute(counted)}
-
     # ---- a caller's wishes ------------------------------------------------------------------------------------------
 
     def cancel(self, id: str) -> tuple[Job, bool]:
@@ -210,7 +205,8 @@ class Jobs:
     def claim(self, queue: str, worker: str, lease_seconds: float, host: str | None = None) -> Job | None:
         """Take the head of the queue (priority, then age), or None when it is empty.
 
-        One guarded UPDATE: the epoch rises, the lease runs from now. `data` of the record is the job's dataset.
+        One guarded UPDATE: the epoch rises, the lease runs from now. `data` of the record is the job's dataset,
+        `request_id` says who asked for it.
         """
         head = (
             select(JobRow.number)
@@ -231,7 +227,7 @@ class Jobs:
             taken = update(JobRow).where(JobRow.number == head)
             for row in move(session, taken, {"queued": "running"}, {"worker": worker}, **holder):
                 data = session.scalars(select(DatasetRow).where(DatasetRow.id == row.dataset_id)).one_or_none()
-                return job_record(row, data=dataset_record(data) if data else None)
+                return job_record(row, dataset_record(data) if data else None, _asked_by(session, row.id))
             return None
 
     def look(self, id: str, epoch: int) -> str:
@@ -453,7 +449,8 @@ def add_job(session: Session, *, type: str, **fields: Any) -> Job:
     session.add(row)
     note(session, row.id)
     session.flush()
-    record(session, row.id, "job.queued", {"status": "queued", "retry_of": row.retry_of})
+    request = {"request_id": REQUEST.get()} if REQUEST.get() else {}
+    record(session, row.id, "job.queued", {"status": "queued", "retry_of": row.retry_of, **request})
     return job_record(row)
 
 
@@ -476,6 +473,12 @@ def _only(status: str | None = None, type: str | None = None, model: str | None 
     for column, value in ((JobRow.status, status), (JobRow.type, type)):
         wanted = wanted if value is None else wanted.where(column == value)
     return wanted if model is None else wanted.where(or_(JobRow.model == model, JobRow.model_id == model))
+
+
+def _asked_by(session: Session, id: str) -> str | None:
+    """The request that made a job: its first event says."""
+    asked = select(EventRow.data["request_id"].as_string()).where(EventRow.job_id == id, EventRow.type == "job.queued")
+    return session.scalars(asked.order_by(EventRow.number).limit(1)).one_or_none()
 
 
 def _find(session: Session, id: str, *, lock: bool = False) -> JobRow:

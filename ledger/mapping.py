@@ -37,9 +37,9 @@ def _taken(kind: "type[DataclassInstance]", given: frozenset[str]) -> tuple[tupl
     return names, attrgetter(*names)
 
 
-def job_record(row: JobRow, data: Dataset | None = None) -> Job:
-    """A job, with its dataset where a claim needs it."""
-    return _copied(Job, row, metadata=row.labels, data=data)
+def job_record(row: JobRow, data: Dataset | None = None, request_id: str | None = None) -> Job:
+    """A job, with its dataset and the request that made it where a claim needs them."""
+    return _copied(Job, row, metadata=row.labels, data=data, request_id=request_id)
 
 
 def dataset_record(row: DatasetRow) -> Dataset:

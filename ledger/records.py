@@ -88,7 +88,8 @@ class Packed:
 class Job:
     """A job as it stood when it was read. `model` and `dataset` are names; `version` changes with every visible change.
 
-    `data` is the dataset it works on; only `Jobs.claim` fills it (None if the dataset is gone).
+    `data` is the dataset it works on (None if it is gone), `request_id` the request that made it, if one did: only
+    `Jobs.claim` fills them.
     """
 
     number: int
@@ -122,6 +123,7 @@ class Job:
     started_at: float | None
     finished_at: float | None
     data: Dataset | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

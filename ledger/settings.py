@@ -76,6 +76,18 @@ class Settings(BaseSettings):
         5.0, description="How often a worker with a real broker looks for jobs whose bell was lost, in seconds."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the processes log.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How they log it: lines for people, or a JSON object a line for machines."
+    )
+
+    worker_metrics_port: Annotated[int, Field(ge=0, le=65534)] = Field(
+        0,
+        description="Where a `train` worker serves its metrics to Prometheus; a `light` one does at the port after it. "
+        "0: nowhere.",
+    )
+    worker_metrics_host: str = Field(
+        "127.0.0.1", description="The address that workers serve their metrics at; whoever reaches it may read them."
+    )
 
     max_upload_bytes: Count = Field(2 * 2**30, description="Largest upload, in bytes.")
     max_json_bytes: Count = Field(16 * 2**20, description="Largest JSON body, in bytes.")

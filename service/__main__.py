@@ -1,7 +1,6 @@
 """`python -m service`: serve until SIGINT or SIGTERM, or until stdin closes if asked to."""
 
 import argparse
-import logging
 import signal
 import socket
 import sys
@@ -10,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from gan.errors import GanymedeError
+from ledger import logs
 from ledger.database import Ledger
 from ledger.lifeline import end_with_parent
 from ledger.settings import Settings, read_settings
@@ -79,15 +79,14 @@ def check_address(host: str, port: int) -> None:
 
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serve until told to end. Signals that come before the loop runs, or after it ended, only say the same again."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(settings)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
         host=arguments.host,
         port=arguments.port,
         log_config=None,
-        access_log=settings.log_level == "debug",
+        access_log=False,  # the envelope has a line for each request, without what its query says
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

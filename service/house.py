@@ -163,6 +163,7 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
     models = Models(ledger)
     polling = CapacityLimiter(POLL_THREADS)
     in_thread = partial(to_thread.run_sync, limiter=polling)
+    meters.watch("storage_free_bytes", "Bytes free where uploads, datasets and checkpoints lie.", storage.free)
     stamp, standings, following = ledger.stamp(), Standings(jobs), Following(ledger)
     standing = Readings(lambda ids: in_thread(standings, ids), stamp)
     return House(

@@ -1,6 +1,7 @@
 """What wraps every request: an id, headers that belong on every answer, HEAD, and bounds on the body. Pure ASGI."""
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Callable
@@ -13,14 +14,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ledger.logs import REQUEST
 from service.meters import Meters
 
 GATED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores"})
 """What waits for the device. Pictures by address may be kept, and are refused by the engine itself."""
 DRAWN: Final = re.compile(r"/v1/(samples|interpolations|scores)|/v1/models/[^/]+/images/[^/]+")
 """What is computed while the caller waits."""
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
+SAFE: Final = frozenset({"GET", "HEAD"})
+UNTOLD: Final = frozenset({"503", "none"})
+"""Refused because too many wait, and hung up before there was an answer: of pictures, more than a log has room for."""
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """An id that a caller may give; any other is replaced, so that nothing strange reaches a log."""
+
+
+_log = logging.getLogger("ganymede.requests")
 
 
 class Envelope:
@@ -37,6 +46,7 @@ class Envelope:
             return
         request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        REQUEST.set(request_id)
         began, status = perf_counter(), "none"
 
         async def sealed(message: Message) -> None:
@@ -52,7 +62,29 @@ class Envelope:
             await self.app(scope, receive, sealed)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self.meters.requests.labels(scope["method"], route, status).observe(perf_counter() - began)
+            seconds = perf_counter() - began
+            self.meters.requests.labels(scope["method"], route, status).observe(seconds)
+            tell(scope, route, status, seconds)
+
+
+def tell(scope: Scope, route: str, status: str, seconds: float) -> None:
+    """A line for a request that has been answered: by its route alone, as paths and queries may hold anything."""
+    level = level_of(scope["method"], scope["path"], status)
+    if not _log.isEnabledFor(level):
+        return
+    client = (scope.get("client") or (None,))[0]
+    ms = round(seconds * 1000, 1)
+    fields = {"method": scope["method"], "route": route, "status": status, "ms": ms, "client": client}
+    _log.log(level, "%s %s %s %.1f ms", scope["method"], route, status, ms, extra={"fields": fields})
+
+
+def level_of(method: str, path: str, status: str) -> int:
+    """Writes and errors are told; reads, probes, and what comes by the hundreds a second (pictures, and the refusals of
+    a flood of them) only while debugging."""
+    well = status < "4"
+    if path in PROBES or (well and method in SAFE) or ((well or status in UNTOLD) and DRAWN.fullmatch(path)):
+        return logging.DEBUG
+    return logging.WARNING if "5" <= status < "6" and status not in UNTOLD else logging.INFO
 
 
 class Gate:

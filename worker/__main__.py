@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from gan.errors import GanymedeError, Unavailable
+from ledger import logs
 from ledger.database import Ledger
 from ledger.datasets import Datasets
 from ledger.doorbell import BELLS, Doorbell, make_app
@@ -22,6 +23,7 @@ from ledger.workers import Workers, this_host
 from worker.celery import add_task, start_consumer, stop_consumer
 from worker.crew import Crew
 from worker.devices import Device, described, devices_for
+from worker.meters import serve
 from worker.reconciler import Reconciler
 from worker.supervisor import Workplace
 
@@ -33,9 +35,8 @@ IDLE_SECONDS = 9.0
 
 CONSUMER_SECONDS = 0.2
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-CHATTY = ("celery.worker.consumer", "celery.worker.consumer.consumer", "ganymede.doorbell", "kombu")
-"""Loggers that repeat every failure to reach the broker; the reconciler says it once."""
+CHATTY = ("ganymede.doorbell",)
+"""What the reconciler says as well."""
 
 _log = logging.getLogger("ganymede.worker")
 
@@ -48,7 +49,7 @@ def main(given: list[str] | None = None) -> int:
         signal.signal(asked, lambda *_: stopping.set())
     try:
         settings = read_settings()
-        configure_logging(settings)
+        logs.configure(settings, CHATTY)
         devices = devices_for(options.queue, settings.train_device)
         place = move_in(settings, options, devices, stopping)
     except (GanymedeError, OSError) as error:
@@ -66,16 +67,6 @@ def arguments_of(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the process that holds stdin ends")
     parser.add_argument("--jobs", help=argparse.SUPPRESS)  # a module with another job table: for tests
     return parser.parse_args(given)
-
-
-def configure_logging(settings: Settings) -> None:
-    """One line an event, on stderr."""
-    logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT, force=True)
-    if settings.log_level != "debug":
-        for name in ("alembic", "celery"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def move_in(
@@ -107,6 +98,8 @@ def work(place: Workplace, devices: list[Device]) -> bool:
     settings = place.settings
     app = make_app(settings)
     crew = Crew(place, devices)
+    place.meters.size.set(crew.size)
+    serve(place.meters, settings, place.queue)
     add_task(app, crew)
     consumer = start_consumer(app, crew)
     pace = settings.poll_seconds if settings.embedded else settings.reconcile_seconds

@@ -23,6 +23,7 @@ def add_task(app: Celery, crew: Crew) -> None:
 
     @app.task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]  # Celery is untyped
     def answer(queue: str, job: str | None = None) -> None:
+        crew.place.meters.heard.inc()
         _log.debug("a bell for %s (%s)", queue, job)
         crew.answer()
 

@@ -7,19 +7,20 @@ that another worker may hold by now is not worked on here.
 
 import argparse
 import importlib
+import logging
 import os
 import select
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from gan.errors import CheckpointCorrupt, ChecksumMismatch, InternalFailure, JobFailure, OutOfMemory, StorageFull
+from ledger.logs import Concealment, install
 from ledger.storage import FULL
 from worker.line import ControlLine
 from worker.protocol import FENCED, Assignment, Failed, Lease, Stop, ToChild
@@ -40,6 +41,8 @@ OOM_SCORE = "500"
 
 Job = Callable[[Assignment, ControlLine], None]
 
+_log = logging.getLogger("ganymede.child")
+
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Read the assignment, work, say how it ended, exit."""
@@ -50,6 +53,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     os.set_inheritable(options.report, False)
+    install("json", "INFO", Concealment())  # its worker reads it, and logs it under the job
     table = importlib.import_module(options.jobs).JOBS if options.jobs else JOBS
     work(ControlLine(options.report), Orders(sys.stdin.fileno()), table)
 
@@ -61,7 +65,6 @@ def work(line: ControlLine, orders: "Orders", table: dict[str, str]) -> NoReturn
     yield_to_others()
     with suppress(BrokenPipeError):  # the control thread sees the same end, and says so by its exit status
         _attempt(assignment, line, table)
-    sys.stderr.flush()
     os._exit(0)  # the last word is said; the teardown of a GPU's context after a failure may hang or crash
 
 
@@ -72,10 +75,10 @@ def _attempt(assignment: Assignment, line: ControlLine, table: dict[str, str]) -
         raise
     except JobFailure as error:  # foreseen: where it was raised says nothing that its message does not
         message = " ".join(error.message.split())  # a file's name may hold line breaks
-        sys.stderr.write(f"{assignment.type} {assignment.job} failed, {error.code}: {message}\n")
+        _log.warning("%s failed, %s: %s", assignment.type, error.code, message)
         line.send(failure(error))
     except Exception as error:  # the boundary of a job: whatever it raises becomes the reason of its failure
-        traceback.print_exc()
+        _log.exception("%s failed", assignment.type)
         line.send(failure(error))
 
 
@@ -144,7 +147,9 @@ class Orders:
 
 
 def _exit(status: int, reason: str) -> NoReturn:
-    os.write(2, f"child {os.getpid()} ends: {reason}\n".encode())
+    with suppress(OSError):  # who reads it may be gone, or stopped: the end waits for nobody
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, f"child {os.getpid()} ends: {reason}\n".encode())
     os._exit(status)
 
 

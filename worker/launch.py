@@ -12,10 +12,14 @@ from typing import Self
 
 from worker.devices import Device
 from worker.protocol import Assignment, FromChild, Lease, Report, Stop
+from worker.relay import relayed
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 REAP_SECONDS = 5.0
 """How long a child that closed its report pipe may take to exit."""
+
+RELAY_SECONDS = 1.0
+"""How long its last words may take to reach the log: something else may hold its end of the pipe."""
 
 READ_BYTES = 1 << 16
 
@@ -34,13 +38,22 @@ class Child:
     """A running child; leaving the `with` block kills it if it still runs."""
 
     def __init__(self, env: dict[str, str], jobs: str | None = None) -> None:
-        """Start it. `jobs` names a module with another job table. Raises OSError where the machine cannot."""
+        """Start it. `jobs` names a module with another job table. Raises OSError where the machine cannot.
+
+        What it writes is logged under what the caller's context says.
+        """
         self._reports, report = os.pipe()
         command = [sys.executable, "-m", "worker.child", str(report), *(["--jobs", jobs] if jobs else [])]
         try:
             # its own process group, so that a terminal's Ctrl-C reaches the worker alone
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=2, env=env, pass_fds=(report,), process_group=0
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=env,
+                pass_fds=(report,),
+                process_group=0,
             )
         except OSError:
             os.close(self._reports)
@@ -51,6 +64,8 @@ class Child:
         self._poll.register(self._reports, select.POLLIN)
         self._buffer = b""
         self._closed_at: float | None = None
+        assert self._process.stdout is not None
+        self._relay = relayed(self._process.stdout)
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +73,7 @@ class Child:
     def __exit__(self, *_exception: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.kill()
         self._process.wait()
+        self._relay.join(RELAY_SECONDS)
         self._close_reports()
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):

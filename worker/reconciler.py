@@ -11,6 +11,8 @@ import time
 
 from gan.errors import Unavailable
 from ledger.doorbell import Doorbell
+from ledger.logs import holding
+from ledger.records import Job
 from worker.crew import Crew
 
 BEAT_SECONDS = 5.0
@@ -58,7 +60,7 @@ class Reconciler:
         self._notice_sleep()
         if time.monotonic() >= self._judge_from:
             for job in self._place.jobs.expire(self._place.queue):
-                _log.warning("%s: its lease passed; it is %s", job.id, job.status)
+                _say_of(job, "its lease passed")
         wanted = min(self._crew.free, self._place.jobs.waiting(self._place.queue))
         if wanted == 0:
             self._rung_at = None
@@ -75,7 +77,7 @@ class Reconciler:
         self._place.workers.beat(self._place.worker)
         dead = self._place.workers.dead_on(self._place.host)
         for job in self._place.jobs.release_dead(dead) if dead else []:
-            _log.warning("%s: its worker died; it is %s", job.id, job.status)
+            _say_of(job, "its worker died")
 
     def _notice_sleep(self) -> None:
         """A machine that slept, or whose clock was set, finds leases passed that nobody could renew: holders first."""
@@ -104,11 +106,13 @@ class Reconciler:
 
     def _ring(self, bells: int) -> None:
         self._rung_at = time.monotonic()
+        self._place.meters.rung.inc(bells)
         for _ in range(bells):
             self._doorbell.ring(self._place.queue)
 
     def _answer(self, jobs: int) -> None:
         self._rung_at = None
+        self._place.meters.reconciled.inc(jobs)
         for _ in range(jobs):
             threading.Thread(target=self._crew.answer, name="answer", daemon=True).start()
 
@@ -126,6 +130,11 @@ class Reconciler:
             _log.warning("the database answers again")
             self._wait_for_holders()
         self._away = False
+
+
+def _say_of(job: Job, what: str) -> None:
+    with holding(job.id, job.attempt, job.epoch, job.request_id):
+        _log.warning("%s; the job is %s", what, job.status)
 
 
 BROKER_NEWS = {

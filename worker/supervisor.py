@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from gan.errors import JobFailure, LostClaim, Unavailable
 from ledger.datasets import Datasets
 from ledger.jobs import Jobs
+from ledger.logs import holding
 from ledger.models import Models
 from ledger.records import Job, Packed, Saved
 from ledger.settings import Settings
@@ -24,6 +25,7 @@ from ledger.workers import Workers
 from worker.assignments import assign, threads
 from worker.devices import Device
 from worker.launch import Child, environment
+from worker.meters import Meters, Slot, timed
 from worker.protocol import (
     FENCED,
     Assignment,
@@ -76,14 +78,17 @@ class Workplace:
     host: str
     job_table: str | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
+    meters: Meters = field(default_factory=Meters)
 
 
 def answer_one(place: Workplace, device: Device) -> bool:
     """Claim the head of the queue and see it through; False where the queue is empty. Raises Unavailable."""
     before = time.monotonic()
-    job = place.jobs.claim(place.queue, place.worker, place.settings.lease_seconds, place.host)
+    with timed(place.meters.claims, place.meters.unclaimed):
+        job = place.jobs.claim(place.queue, place.worker, place.settings.lease_seconds, place.host)
     if job is None:
         return False
+    place.meters.claimed.labels(job.type).inc()
     Supervisor(place, job, device, before + place.settings.lease_seconds).run()
     return True
 
@@ -102,6 +107,7 @@ class Supervisor:
         self._kill_at = float("inf")
         self._told: Stop | None = None
         self._away = False
+        self._slot: Slot
         self._outbox: deque[Report] = deque()
         self._progress: dict[str, Any] | None = None
         self._end: End | None = None
@@ -110,14 +116,22 @@ class Supervisor:
 
     def run(self) -> None:
         """See the job to its end, or until the claim is lost or the worker must go."""
+        with holding(self._job.id, self._job.attempt + 1, self._job.epoch, self._job.request_id):
+            outcome = self._see_through()
+        self._place.meters.ended.labels(self._job.type, outcome).inc()
+
+    def _see_through(self) -> str:
+        """How it was let go of."""
         self._say("claimed")
         try:
             self._work()
-            self._insist(self._settle)
+            return self._insist(self._settle)
         except LostClaim as lost:
             self._say(f"given up: {lost}", logging.WARNING)
+            return "lost"
         except Unavailable as away:
             self._say(f"given up, its lease will pass: {away}", logging.ERROR)
+            return "left"
 
     def _work(self) -> None:
         """Run the child to its end, and note how it ended."""
@@ -129,7 +143,7 @@ class Supervisor:
         except OSError as error:
             self._death = f"no process could be started: {error.strerror}"
         else:
-            with child:
+            with child, self._place.meters.running(Slot(self._device, self._job.type, child.pid)) as self._slot:
                 child.tell(assignment)
                 while not child.ended:
                     self._outbox.extend(child.reports(LISTEN_SECONDS))
@@ -181,7 +195,8 @@ class Supervisor:
         """The deadline counts from before the call: by the database's clock the lease lasts at least as long."""
         before = time.monotonic()
         lease = self._place.settings.lease_seconds
-        status = self._place.jobs.heartbeat(*self._claim, lease, self._progress)
+        with timed(self._place.meters.beats, self._place.meters.unbeaten):
+            status = self._place.jobs.heartbeat(*self._claim, lease, self._progress)
         self._progress = None
         self._deadline = before + lease
         self._next_beat = before + self._place.settings.heartbeat_seconds
@@ -209,7 +224,7 @@ class Supervisor:
         self._place.jobs.started(*self._claim, report.device)
 
     def _note_progress(self, report: Progress) -> None:
-        self._progress = _fields(report)
+        self._progress = self._slot.progress = _fields(report)
 
     def _note_metrics(self, report: Metrics) -> None:
         self._place.jobs.add_metrics(*self._claim, report.images, report.values)
@@ -236,19 +251,23 @@ class Supervisor:
 
     # ---- how it ended ----
 
-    def _settle(self) -> None:
-        """Write what is left to be written, and the end. A child that ended without a word was told to, or died."""
+    def _settle(self) -> str:
+        """Write what is left to be written, and the end, and say which. A child that ended without a word was told to,
+        or died."""
         self._flush()
         if self._progress is not None:
             self._beat()
         self._sweep()
         if self._end is not None:
-            ENDS[type(self._end)](self, self._end)
-        elif self._blameless:
+            outcome, finish = ENDS[type(self._end)]
+            finish(self, self._end)
+            return outcome
+        if self._blameless:
             self._release()
-        else:
-            became = self._place.jobs.lost(*self._claim, self._death)
-            self._say(f"the child died: {self._death}; the job is {became}", logging.WARNING)
+            return "released"
+        became = self._place.jobs.lost(*self._claim, self._death)
+        self._say(f"the child died: {self._death}; the job is {became}", logging.WARNING)
+        return "died"
 
     def _finish_done(self, end: Done) -> None:
         self._remove(self._place.jobs.finish(*self._claim, "succeeded", ended_by=end.ended_by))
@@ -311,7 +330,7 @@ class Supervisor:
             self._say(f"could not sweep {error.filename}: {error.strerror}", logging.WARNING)
 
     def _say(self, text: str, level: int = logging.INFO) -> None:
-        _log.log(level, "%s attempt %d epoch %d: %s", self._job.id, self._job.attempt + 1, self._job.epoch, text)
+        _log.log(level, "%s", text)
 
 
 def _fields(line: Line) -> dict[str, Any]:
@@ -341,11 +360,11 @@ PUBLISHED: dict[type[Line], Callable[[Supervisor, Any], None]] = {
 }
 """Report → how it reaches the ledger."""
 
-ENDS: dict[type[Line], Callable[[Supervisor, Any], None]] = {
-    Done: Supervisor._finish_done,
-    Prepared: Supervisor._finish_prepared,
-    Evaluated: Supervisor._finish_evaluated,
-    Stopped: Supervisor._release,
-    Failed: Supervisor._finish_failed,
+ENDS: dict[type[Line], tuple[str, Callable[[Supervisor, Any], None]]] = {
+    Done: ("succeeded", Supervisor._finish_done),
+    Prepared: ("succeeded", Supervisor._finish_prepared),
+    Evaluated: ("succeeded", Supervisor._finish_evaluated),
+    Stopped: ("released", Supervisor._release),
+    Failed: ("failed", Supervisor._finish_failed),
 }
-"""Last report → how the job ends."""
+"""Last report → what it counts as, and how the job ends."""

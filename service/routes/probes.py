@@ -4,6 +4,7 @@ from anyio import fail_after, to_thread
 from fastapi import APIRouter, Response
 
 from gan.errors import Unavailable
+from ledger.census import census
 from service.errors import RETRY_AFTER
 from service.house import House, Inside
 from service.meters import CONTENT_TYPE
@@ -46,17 +47,18 @@ async def readyz(house: Inside, response: Response) -> Ready:
     responses=problems() | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(house: Inside) -> Response:
-    """Requests by route and status, batches, seconds in line, in forwards and in encoding, networks in memory, jobs.
+    """Requests by route and status, batches, seconds in line, in forwards and in encoding, networks in memory; of the
+    ledger jobs, workers, datasets, models and events.
 
     Text in Prometheus' format. What the database would say is left out while it is away.
     """
-    jobs = None
+    told = None
     try:
         with fail_after(PATIENCE):
-            jobs = await to_thread.run_sync(house.jobs.census, abandon_on_cancel=True, limiter=house.probing)
+            told = await to_thread.run_sync(census, house.ledger, abandon_on_cancel=True, limiter=house.probing)
     except (TimeoutError, Unavailable):
         pass
-    return Response(house.engine.meters.text(jobs), media_type=CONTENT_TYPE)
+    return Response(house.engine.meters.text(told), media_type=CONTENT_TYPE)
 
 
 async def database_answers(house: House) -> bool:

@@ -1,5 +1,6 @@
 """The service as a process: it starts or says in one line why not, and it ends in time."""
 
+import json
 import os
 import signal
 import socket
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,13 @@ def migrated(folder: Path) -> Ledger:
 
 
 @contextmanager
-def process(folder: Path, *more: str, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def process(
+    folder: Path, *more: str, settings: Mapping[str, str] | None = None, **options: Any
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A service that answers `/readyz`, and its address; killed if it is still there in the end."""
     migrated(folder).close()
     port = free_port()
-    child = subprocess.Popen(command(port, *more), env=environment(folder), cwd=ROOT, **options)
+    child = subprocess.Popen(command(port, *more), env=environment(folder, **(settings or {})), cwd=ROOT, **options)
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 60
@@ -152,6 +155,30 @@ def test_a_signal_ends_it_in_order_although_somebody_watches(tmp_path: Path) -> 
             _, said = child.communicate(timeout=10)
         assert child.returncode == 0
         assert b"ERROR" not in said
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_its_log_is_a_json_object_a_line_and_shows_no_secret(tmp_path: Path, level: str) -> None:
+    password, secret = "of-the-broker", "hunter2-Zx"
+    settings = {"GANYMEDE_LOG_FORMAT": "json", "GANYMEDE_LOG_LEVEL": level}
+    settings["GANYMEDE_BROKER_URL"] = f"redis://:{password}@127.0.0.1:1/0"
+    with (tmp_path / "log").open("wb") as log, process(tmp_path, settings=settings, stderr=log) as (child, url):
+        headers = {"Authorization": f"Bearer {secret}", "Cookie": f"session={secret}", "X-Request-Id": "req-1"}
+        httpx.post(f"{url}/v1/jobs/{secret}/cancel?key={secret}", headers=headers)
+        file = ("points.csv", f"x,y\n1,2\n{secret},4\n")
+        sent = httpx.post(f"{url}/v1/datasets", headers=headers, data={"name": "d"}, files={"file": file})
+        assert sent.status_code == 202
+        child.terminate()
+        assert child.wait(10) == 0
+    text = (tmp_path / "log").read_text()
+    assert secret not in text
+    assert password not in text
+    lines = [json.loads(line) for line in text.splitlines()]
+    requests = [
+        (line["route"], line["status"]) for line in lines if line.get("request_id") == "req-1" and "route" in line
+    ]
+    assert requests == [("/v1/jobs/{job}/cancel", "422"), ("/v1/datasets", "202")]
+    assert {"uvicorn.error", "ganymede.requests", "ganymede.doorbell"} <= {line["logger"] for line in lines}
 
 
 def test_it_ends_when_its_stdin_closes(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import ctypes
 import errno
+import logging
 import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +81,14 @@ def wait(assignment: Assignment, line: ControlLine) -> None:
     line.send(Stopped())
 
 
+def steady(assignment: Assignment, line: ControlLine) -> None:
+    """Reports the same progress until it is told to stop."""
+    while line.stop is None:
+        line.send(Progress(images=50, total_images=100, percent=50.0, images_per_second=12.5))
+        time.sleep(0.1)
+    line.send(Stopped())
+
+
 def sleep(assignment: Assignment, line: ControlLine) -> None:
     """Hears nothing."""
     time.sleep(60)
@@ -93,6 +103,17 @@ def once(assignment: Assignment, line: ControlLine) -> None:
 
 def fail(assignment: Assignment, line: ControlLine) -> None:
     raise RAISED[str(assignment.spec["with"])]
+
+
+def talk(assignment: Assignment, line: ControlLine) -> None:
+    """Says something in every way that a library may, and ends as bad libraries do."""
+    logging.getLogger("a.library").warning("logged %d", 1)
+    logging.getLogger("a.library").debug("of no interest")
+    warnings.warn("warned of", stacklevel=1)
+    sys.stdout.write("printed\n")
+    sys.stdout.flush()
+    os.write(2, b'{"not": "a record"}\n' + b"x" * 20_000 + b"\nand \xff last words")
+    os.abort()
 
 
 def kill(assignment: Assignment, line: ControlLine) -> None:
@@ -135,6 +156,6 @@ RAISED: dict[str, Exception] = {
 }
 Act = Callable[[Assignment, ControlLine], None]
 ACTS: dict[str, Act] = {
-    act.__name__: act for act in (work, checkpoint, wait, sleep, once, fail, kill, segfault, quit, tell)
+    act.__name__: act for act in (work, checkpoint, wait, steady, sleep, once, fail, talk, kill, segfault, quit, tell)
 }
 JOBS = dict.fromkeys(("train", "evaluate", "project"), "stub_jobs:run") | {"prepare": "worker.jobs.prepare:run"}
