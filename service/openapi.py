@@ -25,6 +25,7 @@ from gan.spec import (
     TrainRequest,
 )
 from service.errors import PROBLEM_TYPE
+from service.links import link
 from service.parsing import JSON
 from service.schemas import FieldError, Problem
 
@@ -109,6 +110,7 @@ class Application(FastAPI):
         document = super().openapi()
         _, definitions = models_json_schema(UNROUTED, ref_template=COMPONENTS)
         document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+        link(document)
         return document
 
 
