@@ -267,6 +267,8 @@ def test_a_64_bit_size_that_lies_is_judged_by_what_it_says(tmp_path: Path) -> No
     )
 
 
-@pytest.mark.parametrize("name", [b"nul\0/../../x.png", b"con.png", b"a" * 60_000, b"\xff\xfe.png", b"-rf", b" ", b"."])
+@pytest.mark.parametrize(
+    "name", [b"", b"\0x.png", b"nul\0/../../x.png", b"con.png", b"a" * 60_000, b"\xff\xfe.png", b"-rf", b" ", b"."]
+)
 def test_odd_names_are_names_of_nothing_here(tmp_path: Path, name: bytes) -> None:
     assert prepared(tmp_path, archive(GOOD, Member(name, b"no picture"))).count == 1

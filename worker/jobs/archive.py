@@ -145,7 +145,7 @@ def _checked(info: zipfile.ZipInfo) -> bool:
     ):
         if offends:
             raise DatasetUnusable(f"the archive is refused: its entry {name[:200]!r} {why}", param="file")
-    return not info.is_dir()
+    return not info.filename.endswith("/")  # of a member without a name, is_dir raises IndexError
 
 
 def _check_sizes(files: list[zipfile.ZipInfo], archive_bytes: int, limits: Limits) -> None:
