@@ -1,8 +1,8 @@
 """What reads strangers' files, given files that were damaged in every way.
 
-`python readers.py READER SEED [--examples N] [--seconds S]`, in a process of its own: its memory is bounded, and a reader
-that hangs ends it with its stack. Prints how many files were read and what came of them; ends with status 1, and the
-file, where anything but a typed error came.
+`python readers.py READER SEED [--examples N] [--seconds S]`, in a process of its own: its memory is bounded, and a hang
+ends it with its stack. Prints how many files were read and what came of them; ends with status 1, and the file, where
+anything but a typed error came.
 """
 
 import argparse
