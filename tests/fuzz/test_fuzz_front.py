@@ -1,6 +1,6 @@
 """The HTTP front of a real server process, spoken to by raw sockets.
 
-Whatever comes, it answers below 500 or hangs up, goes on serving others, believes no framing that could mean two things,
+Whatever comes, it answers below 500 or hangs up, goes on serving others, believes no framing that means two things,
 and keeps neither memory nor descriptors.
 """
 
