@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zlib import crc32
 
@@ -19,6 +20,7 @@ import torch
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis.errors import FlakyStrategyDefinition, Unsatisfiable
 from sampling_kit import publish
+from schemathesis.core import NOT_SET
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import (
@@ -28,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 from seeded import IMAGES, POINTS, network
-from service_kit import LEASE, Running, png, serving, settings_in
+from service_kit import LEASE, Running, archive, png, serving, settings_in
 
 from gan.errors import GanymedeError
 from ledger.records import Job
@@ -54,7 +56,7 @@ SMALL = {
 
 @contextmanager
 def furnished(folder: Path) -> Iterator[Running]:
-    """A service with datasets, models and jobs; what is deleted comes back, and jobs are run, all of it soon."""
+    """A service with datasets and models, and something that runs its jobs."""
     (folder / "import/faces").mkdir(parents=True)
     with serving(settings_in(folder / "data", import_dir=folder / "import", service_threads=1, **SMALL)) as running:
         worker = Worker(running)
@@ -79,22 +81,14 @@ class Worker:
         self._count = 0
 
     def furnish(self) -> None:
-        """Whatever is missing of the datasets and models is made again."""
+        """Models of all kinds, and a dataset of each."""
         running = self.running
-        makers: dict[str, Any] = {
-            "pets": lambda: publish(running, "pets", network("plain", IMAGES, "class", 2), 10, ("cat", "dog"), (1, 3)),
-            "ring": lambda: publish(running, "ring", network("mlp", POINTS, "vector", 2), 10, conditions=torch.eye(2)),
-            "pairs": lambda: publish(
-                running, "pairs", network("unet", IMAGES, "image", 1), 10, conditions=torch.zeros(3, 1, 8, 8)
-            ),
-            "plain": lambda: publish(running, "plain", network("dcgan"), 10),
-        }
-        for name, make in makers.items():
-            if not running.models.exists(name):
-                make()
-        for name, prepare in (("images", running.images), ("points", lambda name: running.points(name, None))):
-            if not running.datasets.exists(name):
-                prepare(name)
+        publish(running, "pets", network("plain", IMAGES, "class", 2), 10, ("cat", "dog"), (1, 3))
+        publish(running, "ring", network("mlp", POINTS, "vector", 2), 10, conditions=torch.eye(2))
+        publish(running, "pairs", network("unet", IMAGES, "image", 1), 10, conditions=torch.zeros(3, 1, 8, 8))
+        publish(running, "plain", network("dcgan"), 10)
+        running.images("images")
+        running.points("points", None)
 
     def _work(self) -> None:
         try:
@@ -172,7 +166,7 @@ class Fuzz:
         @seed(self.number)
         class Walk(self.schema.as_state_machine()):  # type: ignore[misc]
             def before_call(self, case: Any) -> None:
-                tell(fuzz.running, case)
+                lead_somewhere(fuzz.running, case)
 
             def get_call_kwargs(self, case: Any) -> dict[str, Any]:
                 return {"session": fuzz.session, "timeout": TIMEOUT}
@@ -183,10 +177,25 @@ class Fuzz:
         with suppress(FlakyStrategyDefinition):
             Walk.run(settings=settings(settings_for(WALKS), stateful_step_count=steps))
 
+    def uploads(self, count: int) -> None:
+        """So many forms, good and bad, to each call that takes a file."""
+        good = {"create_dataset": (), "create_model": (("pets.safetensors", self._checkpoint()),)}
+        for path, call in (("/v1/datasets", "create_dataset"), ("/v1/models", "create_model")):
+            operation, draw = self.schema[path]["POST"], Random(self.number)
+            for _ in range(count):
+                fields, files = form(call, good[call], draw)
+                answer = self.session.post(self.running.url + path, data=fields, files=files or None, timeout=TIMEOUT)
+                case = operation.Case(body=NOT_SET, media_type="multipart/form-data")
+                self.answer(case, Response.from_requests(answer, verify=False))
+
+    def _checkpoint(self) -> bytes:
+        return self.running.http.get("/v1/models/pets/checkpoints/10/download").content
+
     def until(self, requests: int, examples: int, steps: int) -> None:
         """Calls and walks in turn, each time others, until there were so many requests."""
         while self.requests < requests:
             self.every_call(examples)
+            self.uploads(examples)
             calls = self.requests
             while self.requests < min(requests, 2 * calls):
                 self.walks(steps)
@@ -238,21 +247,37 @@ def settings_for(examples: int) -> settings:
 
 # ---- values that lead somewhere ----
 
+OURS = re.compile(r"(job|ds|mdl|ckpt)_")
+NAMES = {"create_job": "model", "create_dataset": "name", "create_model": "name"}
+"""Call → the field of its body that gives something new a name."""
+PICTURE = b64encode(png()).decode()
+
 
 def lead_somewhere(running: Running, case: Any) -> None:
-    """Three in four paths speak of things that are there; nothing is deleted that way."""
+    """Three in four paths and fields speak of things that are there; one in three bodies is an example of
+    the document. What the service was furnished with is not deleted."""
+    draw = np.random.default_rng(crc32(repr((case.path_parameters, case.query, case.body)).encode()))
     if case.method != "DELETE":
-        speak_of(case.path_parameters, values(running), draw_for(case))
-    tell(running, case)
-
-
-def tell(running: Running, case: Any) -> None:
-    """One in three bodies is an example of the document; three in four fields that name something do."""
-    draw = draw_for(case)
+        speak_of(case.path_parameters, in_paths(running), draw)
+    elif is_furniture(running, case.path_parameters):
+        case.path_parameters = dict.fromkeys(case.path_parameters, "nobody")
     examples = bodies(case)
     if examples and draw.random() < 0.33:
         case.body = copy.deepcopy(examples[draw.integers(len(examples))])
-    speak_of(case.body, values(running) | new(case, draw), draw)
+    fresh = NAMES.get(case.operation.definition.raw["operationId"])
+    told = {fresh: [f"fuzz-{draw.integers(2**60)}"]} if fresh and not is_evaluation(case.body) else {}
+    speak_of(case.body, in_bodies() | told, draw)
+
+
+def is_furniture(running: Running, said: dict[str, str]) -> bool:
+    """Whether a path names a model or dataset that was there from the beginning."""
+    kept = {*MODELS, *DATASETS, *(f"mdl_{name}" for name in MODELS)}
+    return bool(kept & {*said.values()}) or any(running.datasets.get(name).id in said.values() for name in DATASETS)
+
+
+def is_evaluation(body: Any) -> bool:
+    """Of a model that is there."""
+    return isinstance(body, dict) and body.get("type") == "evaluate"
 
 
 def bodies(case: Any) -> list[Any]:
@@ -263,29 +288,15 @@ def bodies(case: Any) -> list[Any]:
     return [one["value"] for one in content.get("application/json", {}).get("examples", {}).values()]
 
 
-def new(case: Any, draw: np.random.Generator) -> dict[str, list[Any]]:
-    """What a call gives a name to: a name that nobody has."""
-    field = NAMES.get(case.operation.definition.raw["operationId"])
-    return {field: [f"fuzz-{draw.integers(2**60)}"]} if field else {}
-
-
-NAMES = {"create_job": "model", "create_dataset": "name", "create_model": "name"}
-
-
 def speak_of(said: Any, known: dict[str, list[Any]], draw: np.random.Generator) -> None:
-    """Put names into fields that name something."""
+    """Put values that mean something into fields, but for those that a link put there."""
     for name in sorted(set(said) & set(known)) if isinstance(said, dict) else ():
-        if draw.random() < 0.75:
+        if draw.random() < 0.75 and not OURS.match(str(said[name])):
             said[name] = known[name][draw.integers(len(known[name]))]
 
 
-def draw_for(case: Any) -> np.random.Generator:
-    """The same for the same request."""
-    return np.random.default_rng(crc32(repr((case.path_parameters, case.query, case.body)).encode()))
-
-
-def values(running: Running) -> dict[str, list[Any]]:
-    """Field or parameter → values that name something."""
+def in_paths(running: Running) -> dict[str, list[Any]]:
+    """Parameter → values that name something."""
     jobs = [job.id for job in running.jobs.list(limit=JOBS_KEPT).data]
     return {
         "model": [*MODELS, "pets@best", "pets@10", "ckpt_pets10"],
@@ -294,6 +305,15 @@ def values(running: Running) -> dict[str, list[Any]]:
         "checkpoint": ["10", "best", "ckpt_pets10"],
         "seed": ["0", "7", str(2**63 - 1)],
         "extension": ["png", "webp", "jpg"],
+    }
+
+
+def in_bodies() -> dict[str, list[Any]]:
+    """Field → values that mean something."""
+    return {
+        "model": [*MODELS, "pets@best", "ckpt_pets10"],
+        "dataset": [*DATASETS],
+        "against": [*DATASETS],
         "source": [{"path": "faces"}],
         "images": [[PICTURE], [PICTURE, PICTURE]],
         "inputs": [[PICTURE]],
@@ -303,4 +323,29 @@ def values(running: Running) -> dict[str, list[Any]]:
     }
 
 
-PICTURE = b64encode(png()).decode()
+# ---- forms ----
+
+FILES: dict[str, tuple[tuple[str, bytes], ...]] = {
+    "create_dataset": (("a.csv", b"x,y\n1,2\n"), ("a.zip", archive(**{"a.png": png()})), ("a.npy", b"\x93NUMPY")),
+    "create_model": (("a.safetensors", b""), ("b.safetensors", b"\x08" + bytes(15))),
+}
+
+
+class Form(NamedTuple):
+    """What is sent as an upload."""
+
+    fields: list[tuple[str, str]]
+    files: list[tuple[str, tuple[str, bytes]]]
+
+
+def form(call: str, good: tuple[tuple[str, bytes], ...], draw: Random) -> Form:
+    """A form: mostly whole, sometimes without a part, with one too many, or one that makes no sense."""
+    name = draw.choice(
+        (f"fuzz-{draw.getrandbits(60)}", f"fuzz-{draw.getrandbits(60)}", "images", "", "\x00", "ds_1", "é" * 500)
+    )
+    odd = [("width", draw.choice(("16", "0", "-1", "1e3", "x"))), ("height", "24"), ("other", "1"), ("name", "twice")]
+    fields = [("name", name), *(draw.sample(odd, draw.choice((0, 0, 0, 1, 2))))]
+    file = draw.choice((*FILES[call], *good))
+    named = draw.choice((file[0], file[0], file[0], "a.exe", "", "../a.zip", "a.zip.csv"))
+    content = draw.choice((file[1], file[1], file[1][:-3], b"", file[1] * 3))
+    return Form(fields, [("file", (named, content))] * draw.choice((1, 1, 1, 1, 0, 2)))
