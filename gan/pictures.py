@@ -27,6 +27,14 @@ SMALLEST = 8
 LARGEST_FILE = 2**28
 """Bytes: a file beyond this is no image that one trains on, and some decoders read the whole file at once."""
 
+MOST_SCANS = 100
+"""Scans of a JPEG: encoders write 1 to 20, and each, however few bytes it has, is a pass over the whole picture."""
+SCAN = b"\xff\xda"
+"""What a scan begins with (JPEG, ITU-T T.81, B.1.1.3); coded data have no such bytes."""
+READ_BYTES = 2**20
+BAND = 256
+"""Bytes and rows that are looked at at once."""
+
 BROKEN = (
     OSError,
     SyntaxError,
@@ -90,6 +98,8 @@ def decode(file: IO[bytes], max_pixels: int, size: tuple[int, int]) -> Image.Ima
 
     A JPEG much larger than twice `size` (width, height) is decoded at a half, a quarter or an eighth of its scale.
     """
+    with damage_is_unreadable():
+        _check_scans(file)
     with _opened(file, max_pixels) as image:
         side = 2 * max(size)
         image.draft(None, (side, side))
@@ -159,6 +169,19 @@ def _check(image: Image.Image, max_pixels: int) -> None:
         raise Unreadable(f"too small: {width}×{height} pixels, the least is {SMALLEST} a side")
 
 
+def _check_scans(file: IO[bytes]) -> None:
+    """Raises Unreadable for a JPEG of too many scans: some thousand, of thirty bytes each, keep a decoder busy for a
+    minute. Leaves the file at its beginning."""
+    file.seek(0)
+    is_jpeg, scans, seam = file.read(2) == b"\xff\xd8", 0, b""
+    while is_jpeg and (piece := file.read(READ_BYTES)):
+        scans += (seam + piece).count(SCAN)
+        seam = piece[-1:]
+        if scans > MOST_SCANS:
+            raise Unreadable(f"a JPEG of more than {MOST_SCANS} scans")
+    file.seek(0)
+
+
 def _upright(image: Image.Image) -> tuple[int, int]:
     """PNGs are taken as they lie: finding their EXIF block can mean decoding them."""
     turned = image.format != "PNG" and _orientation(image) >= 5
@@ -177,8 +200,7 @@ def _orientation(image: Image.Image) -> int:
 def _eight_bit(image: Image.Image) -> Image.Image:
     """In mode L or RGB, or, if it is transparent somewhere, in LA or RGBA."""
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.int64).clip(0, 65535)
-        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+        return _scaled(image)
     plain = "L" if image.mode in GREY else "RGB"
     if image.has_transparency_data:
         full = "LA" if plain == "L" else "RGBA"
@@ -186,6 +208,16 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         if image.getchannel("A").getextrema() != (255, 255):
             return _hidden_white(image)
     return image if image.mode == plain else image.convert(plain)
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    """16-bit samples in 8 bits; in bands, for the whole picture in wider numbers would weigh 32 times as much."""
+    width, height = image.size
+    scaled = np.empty((height, width), dtype=np.uint8)
+    for top in range(0, height, BAND):
+        band = np.asarray(image.crop((0, top, width, min(height, top + BAND)))).astype(np.int64).clip(0, 65535)
+        scaled[top : top + BAND] = (band * 255 + 32767) // 65535
+    return Image.fromarray(scaled)
 
 
 def _hidden_white(image: Image.Image) -> Image.Image:

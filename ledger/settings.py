@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     max_expanded_bytes: Count = Field(8 * 2**30, description="Most bytes that an archive's entries may expand to.")
     max_expansion_ratio: Count = Field(100, description="Most times its own size that an archive may expand to.")
     max_pixels: Count = Field(64 * 10**6, description="Most pixels of one source image (width × height).")
+    prepare_memory_bytes: Count = Field(
+        2 * 2**30, description="Memory that the process of a preparation may have, in bytes (Linux)."
+    )
+    prepare_cpu_seconds: Count = Field(
+        4 * 3600, description="Seconds of CPU time that the preparation of a dataset may take."
+    )
     max_points: Count = Field(10_000_000, description="Most rows of a dataset of points.")
     max_dataset_bytes: Count = Field(16 * 2**30, description="Most bytes of a packed dataset.")
     max_samples: Count = Field(10_000, description="Most samples in one request.")

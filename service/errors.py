@@ -13,6 +13,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from gan import errors as meanings
@@ -149,6 +150,11 @@ def allowed(request: Request) -> dict[str, str]:
     return {"Allow": ", ".join(sorted(methods | heads)).upper()} if methods else {}
 
 
+async def gone_to_problem(request: Request, error: Exception) -> JSONResponse:
+    """A caller who hung up in the middle of the body: no defect, and nobody reads the answer."""
+    return refusal(request, meanings.MalformedRequest("the caller went away in the middle of the body"))
+
+
 async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:
     """An exception that nobody foresaw: 500 without its text. The server logs the trace, then hangs up."""
     request_id = getattr(request.state, "request_id", "")
@@ -223,6 +229,7 @@ HANDLERS: Final[dict[type[Exception], Answered]] = {
     meanings.GanymedeError: meaning_to_problem,
     HTTPException: http_to_problem,
     RequestValidationError: invalid_to_problem,
+    ClientDisconnect: gone_to_problem,
 }
 """What is foreseen, and how it is answered."""
 FORESEEN: Final = tuple(HANDLERS)

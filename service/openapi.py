@@ -26,6 +26,7 @@ from gan.spec import (
 )
 from service.errors import PROBLEM_TYPE
 from service.headers import COMPUTED, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, IDEMPOTENT, answers_are_kept
+from service.links import link
 from service.parsing import JSON
 from service.schemas import FieldError, Problem
 
@@ -148,6 +149,7 @@ class Application(FastAPI):
         _, definitions = models_json_schema(UNROUTED, ref_template=COMPONENTS)
         document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
         say_keys(document)
+        link(document)
         return document
 
 

@@ -13,7 +13,7 @@ from ledger.records import Dataset, Job
 from ledger.settings import Settings
 from worker.devices import Device
 from worker.jobs.limits import Limits, Preparation
-from worker.protocol import Assignment, StateFile
+from worker.protocol import Assignment, Bounds, StateFile
 
 
 def assign(
@@ -40,6 +40,7 @@ def assign(
         resume=resume,
         start=None if resume else _start(job, models),
         changes=(job.measured or {}).get("changes", []),
+        bounds=_bounds(settings) if job.type == "prepare" else None,
         evaluation=_evaluated(job, settings, models, datasets) if job.type in ("evaluate", "project") else None,
     )
 
@@ -73,6 +74,11 @@ def threads(queue: str, settings: Settings) -> int:
     if queue != "train":
         return 1
     return settings.train_threads or max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    """Of a child that decodes an upload."""
+    return Bounds(memory_bytes=settings.prepare_memory_bytes, cpu_seconds=settings.prepare_cpu_seconds)
 
 
 def _packed(job: Job, _settings: Settings) -> dict[str, Any] | None:

@@ -9,13 +9,14 @@ import argparse
 import importlib
 import logging
 import os
+import resource
 import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,7 +24,7 @@ from gan.errors import CheckpointCorrupt, ChecksumMismatch, InternalFailure, Job
 from ledger.logs import Concealment, install
 from ledger.storage import FULL
 from worker.line import ControlLine
-from worker.protocol import FENCED, Assignment, Failed, Lease, Stop, ToChild
+from worker.protocol import FENCED, Assignment, Bounds, Failed, Lease, Stop, ToChild
 
 JOBS = {
     "prepare": "worker.jobs.prepare:run",
@@ -70,7 +71,8 @@ def work(line: ControlLine, orders: "Orders", table: dict[str, str]) -> NoReturn
 
 def _attempt(assignment: Assignment, line: ControlLine, table: dict[str, str]) -> None:
     try:
-        _load(assignment.type, table)(assignment, line)
+        with bounded(assignment.bounds):
+            _load(assignment.type, table)(assignment, line)
     except BrokenPipeError:
         raise
     except JobFailure as error:  # foreseen: where it was raised says nothing that its message does not
@@ -178,6 +180,38 @@ def _is_torch_out_of_memory(error: Exception) -> bool:
     """By the name of torch.OutOfMemoryError, because a job that does without torch must not import it here."""
     names = {base.__name__ for base in type(error).__mro__}
     return "OutOfMemoryError" in names or "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+# ---- bounds ----
+
+LAST_SECONDS = 5
+"""CPU time between the signal that a bound is reached (SIGXCPU, which ends the process) and SIGKILL."""
+
+
+@contextmanager
+def bounded(bounds: Bounds | None) -> Iterator[None]:
+    """Bounds this process for good. Raises OutOfMemory where it would need more; its supervisor knows SIGXCPU.
+
+    Memory is what can be written to (RLIMIT_DATA): a large file that is mapped to be read costs none.
+    """
+    if bounds is None:
+        yield
+        return
+    _lower(resource.RLIMIT_CORE, 0, 0)
+    _lower(resource.RLIMIT_CPU, bounds.cpu_seconds, bounds.cpu_seconds + LAST_SECONDS)
+    _lower(resource.RLIMIT_DATA, bounds.memory_bytes, bounds.memory_bytes)
+    try:
+        yield
+    except MemoryError as error:
+        raise OutOfMemory(
+            f"preparing takes more than {bounds.memory_bytes:,} bytes of memory (GANYMEDE_PREPARE_MEMORY_BYTES)"
+        ) from error
+
+
+def _lower(which: int, soft: int, hard: int) -> None:
+    """A limit that is lower already stays."""
+    had = [value if value != resource.RLIM_INFINITY else hard for value in resource.getrlimit(which)]
+    resource.setrlimit(which, (min(soft, *had), min(hard, had[1])))
 
 
 # ---- manners ----

@@ -30,6 +30,13 @@ class StateFile(Line):
     images: int
 
 
+class Bounds(Line):
+    """What a child may use: bytes of memory that it can write to, and seconds of CPU time."""
+
+    memory_bytes: int
+    cpu_seconds: int
+
+
 class Assignment(Line):
     """All that a child needs; it reads neither the ledger nor the environment for its job.
 
@@ -59,6 +66,8 @@ class Assignment(Line):
     """Whether a GPU replays training's steps as CUDA graphs."""
     changes: list[dict[str, Any]] = []
     """What earlier holders of the job changed after a break (`worker.training.recovery.Change`), oldest first."""
+    bounds: Bounds | None = None
+    """None: whatever there is. A child that decodes what strangers sent is bounded."""
     evaluation: dict[str, Any] | None = None
     """`{checkpoint, against, inception}` for evaluating: `{id, path, sha256}`, a dataset as above, a path; or None."""
 

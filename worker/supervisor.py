@@ -6,6 +6,7 @@ It imports no torch.
 """
 
 import logging
+import signal
 import threading
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from gan.errors import JobFailure, LostClaim, Unavailable
+from gan.errors import DatasetUnusable, JobFailure, LostClaim, Unavailable
 from ledger.datasets import Datasets
 from ledger.jobs import Jobs
 from ledger.logs import holding
@@ -149,6 +150,7 @@ class Supervisor:
                     self._outbox.extend(child.reports(LISTEN_SECONDS))
                     self._turn(child)
                 self._death = child.how()
+                self._end = self._end or overrun(child.status, assignment)
                 self._blameless = self._told is not None or child.status == FENCED
 
     def _assign(self) -> Assignment:
@@ -331,6 +333,14 @@ class Supervisor:
 
     def _say(self, text: str, level: int = logging.INFO) -> None:
         _log.log(level, "%s", text)
+
+
+def overrun(status: int | None, assignment: Assignment) -> Failed | None:
+    """The failure of a child that was ended for the CPU time it took. Trying again would take as long."""
+    if assignment.bounds is None or status != -signal.SIGXCPU:
+        return None
+    limit = f"{assignment.bounds.cpu_seconds:,} seconds of CPU time (GANYMEDE_PREPARE_CPU_SECONDS)"
+    return Failed(code=DatasetUnusable.code, message=f"preparing takes more than {limit}", param="file")
 
 
 def _fields(line: Line) -> dict[str, Any]:

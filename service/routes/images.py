@@ -44,7 +44,7 @@ Ema = Annotated[
 ]
 Condition = Annotated[
     str | None,
-    Query(max_length=100_000, description="Numbers with commas between, for a model that was trained on such."),
+    Query(max_length=60_000, description="Numbers with commas between, for a model that was trained on such."),
 ]
 Size = Annotated[int | None, Plain, Query(ge=1, le=4096, description="Pixels of the longer side.")]
 

@@ -353,6 +353,24 @@ def test_a_body_that_stops_coming_is_answered_and_hung_up_on(
     assert b'"code":"request_timeout"' in answer
 
 
+@pytest.mark.parametrize("path", ["jobs", "samples", "scores", "projections", "datasets"])
+def test_a_caller_who_hangs_up_in_the_middle_of_a_body_is_no_defect(
+    service: Running, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    def counted() -> int:
+        return service.http.get("/metrics").text.count(f'route="/v1/{path}",status="400"')
+
+    head = b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+    address = httpx.URL(service.url)
+    with socket.create_connection((address.host, address.port), timeout=10) as raw:
+        raw.sendall(head % path.encode())
+    until = time.monotonic() + 20
+    while not counted():
+        assert time.monotonic() < until, service.http.get("/metrics").text
+        time.sleep(0.05)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_an_endless_body_is_cut_off(tmp_path: Any) -> None:
     with serving(settings_in(tmp_path, max_json_bytes=4096)) as running:
         address = httpx.URL(running.url)

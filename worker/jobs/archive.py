@@ -22,6 +22,12 @@ CENTRAL = struct.Struct("<4s4B4HL2L5H2L")
 """Records of the zip format (PKWARE APPNOTE 4.3.12 to 4.3.16): end of directory, its 64-bit kin with the bytes of its
 locator, directory header."""
 
+LOCAL_BYTES = 30
+"""Bytes of a member's own header, at least (4.3.7)."""
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How members may be compressed. What bzip2 and LZMA make of a piece has no bound: a kilobyte can become a gigabyte."""
+
 ENCRYPTED = 0x1
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -56,14 +62,29 @@ class Archive:
         except (zipfile.BadZipFile, struct.error, ValueError, OverflowError) as error:
             raise DatasetUnusable(f"the upload is not a readable zip archive: {error}", param="file") from error
         try:
+            limits.check("max_archive_entries", len(self._zip.infolist()), "entries in the archive")
             files = [info for info in self._zip.infolist() if _checked(info)]
             _check_sizes(files, path.stat().st_size, limits)
+            _check_overlaps(self._zip.infolist())
         except DatasetUnusable:
             self._zip.close()
             raise
         self.skipped: list[tuple[str, str]] = []
-        self._files = {_slashed(info.filename): info for info in files if not _is_hidden(_slashed(info.filename))}
+        self._files: dict[str, zipfile.ZipInfo] = {}
+        for info in files:
+            self._take(_slashed(info.filename), info)
         self.entries = sorted(Entry(name, info.file_size) for name, info in self._files.items())
+
+    def _take(self, name: str, info: zipfile.ZipInfo) -> None:
+        """A file, unless it is hidden or cannot be read in pieces; of several of one name the last."""
+        if _is_hidden(name):
+            return
+        if info.compress_type not in METHODS:
+            self.skipped.append((name, "is neither stored nor deflated: no other compression is read"))
+            return
+        if name in self._files:
+            self.skipped.append((name, "is in the archive more than once: the last counts"))
+        self._files[name] = info
 
     def open(self, entry: Entry) -> IO[bytes]:
         """Reading raises zipfile.BadZipFile where the bytes are damaged, and never yields more than `entry.bytes`."""
@@ -124,7 +145,7 @@ def _checked(info: zipfile.ZipInfo) -> bool:
     ):
         if offends:
             raise DatasetUnusable(f"the archive is refused: its entry {name[:200]!r} {why}", param="file")
-    return not info.is_dir()
+    return not info.filename.endswith("/")  # of a member without a name, is_dir raises IndexError
 
 
 def _check_sizes(files: list[zipfile.ZipInfo], archive_bytes: int, limits: Limits) -> None:
@@ -134,6 +155,16 @@ def _check_sizes(files: list[zipfile.ZipInfo], archive_bytes: int, limits: Limit
     limits.check(
         "max_expansion_ratio", expanded // max(1, archive_bytes), "times its own size that the archive expands to"
     )
+
+
+def _check_overlaps(members: list[zipfile.ZipInfo]) -> None:
+    """Raises DatasetUnusable where members share bytes, as in archives that expand a few of them again and again."""
+    end = 0
+    for info in sorted(members, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            name = _slashed(info.filename)
+            raise DatasetUnusable(f"the archive is refused: its entry {name[:200]!r} overlaps another", param="file")
+        end = info.header_offset + LOCAL_BYTES + info.compress_size
 
 
 def _check_count(path: Path, limits: Limits) -> None:
