@@ -22,6 +22,7 @@ from ledger.workers import Workers, this_host
 from worker.celery import add_task, start_consumer, stop_consumer
 from worker.crew import Crew
 from worker.devices import Device, described, devices_for
+from worker.housekeeper import start_housekeeper
 from worker.reconciler import Reconciler
 from worker.supervisor import Workplace
 
@@ -86,6 +87,8 @@ def move_in(
     ledger.check_version()
     storage = Storage(settings.storage)
     storage.prepare()
+    if options.queue == "light":
+        start_housekeeper(ledger, storage, stopping)
     workers = Workers(ledger)
     return Workplace(
         settings=settings,
