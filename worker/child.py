@@ -61,7 +61,6 @@ def work(line: ControlLine, orders: "Orders", table: dict[str, str]) -> NoReturn
     yield_to_others()
     with suppress(BrokenPipeError):  # the control thread sees the same end, and says so by its exit status
         _attempt(assignment, line, table)
-    sys.stderr.flush()
     os._exit(0)  # the last word is said; the teardown of a GPU's context after a failure may hang or crash
 
 
@@ -71,12 +70,12 @@ def _attempt(assignment: Assignment, line: ControlLine, table: dict[str, str]) -
     except BrokenPipeError:
         raise
     except JobFailure as error:  # foreseen: where it was raised says nothing that its message does not
+        line.send(failure(error))
         message = " ".join(error.message.split())  # a file's name may hold line breaks
-        sys.stderr.write(f"{assignment.type} {assignment.job} failed, {error.code}: {message}\n")
-        line.send(failure(error))
+        _say(f"{assignment.type} {assignment.job} failed, {error.code}: {message}\n")
     except Exception as error:  # the boundary of a job: whatever it raises becomes the reason of its failure
-        traceback.print_exc()
         line.send(failure(error))
+        _say(traceback.format_exc())
 
 
 def _load(type: str, table: dict[str, str]) -> Job:
@@ -144,8 +143,14 @@ class Orders:
 
 
 def _exit(status: int, reason: str) -> NoReturn:
-    os.write(2, f"child {os.getpid()} ends: {reason}\n".encode())
+    _say(f"child {os.getpid()} ends: {reason}\n")
     os._exit(status)
+
+
+def _say(text: str) -> None:
+    """To the log, which may lie on a full disk: nothing that must happen may depend on it."""
+    with suppress(OSError):
+        os.write(2, text.encode(errors="replace"))
 
 
 # ---- failures ----
@@ -155,8 +160,8 @@ def failure(error: Exception) -> Failed:
     """The typed failure that an exception of a job means."""
     if isinstance(error, JobFailure):
         return Failed(code=error.code, message=error.message, param=error.param)
-    text = f"{type(error).__name__}: {error}".strip()
-    return Failed(code=_code(error), message=text[:1000])
+    code, text = _code(error), f"{type(error).__name__}: {error}".strip()
+    return Failed(code=code, message="no space is left: free some and retry" if code == StorageFull.code else text[:1000])
 
 
 def _code(error: Exception) -> str:
