@@ -50,6 +50,7 @@ class Farm:
         self.ledger = Ledger(self.settings.database_url)
         self.jobs, self.models, self.datasets = Jobs(self.ledger), Models(self.ledger), Datasets(self.ledger)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.cut_off: list[psutil.Process] = []
         self.programs = {"service": ["-m", "service", "--port", str(self.port)]}
         self.ledger.migrate()
 
@@ -94,6 +95,7 @@ class Farm:
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a signal to one process, and wait for its end."""
+        self.cut_off = self.children(name)
         self.processes[name].send_signal(number)
         self.processes.pop(name).wait(20)
 
