@@ -10,7 +10,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -20,8 +19,8 @@ from gan.errors import ChecksumMismatch, InvalidRequest, NotFound, StorageFull
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SCRATCH = "scratch"
-SCRATCH_SECONDS = 24 * 3600.0
-"""Scratch untouched for so long was left by a process that was killed."""
+ABANDONED_SECONDS = 3600.0
+"""What nobody wrote to for so long, and nothing refers to, was left by a process that was killed."""
 
 CHUNK = 1 << 20
 
@@ -48,14 +47,18 @@ class Storage:
         probe = f"{SCRATCH}/{secrets.token_hex(8)}"
         self.write_bytes(probe, b"")
         self.remove(probe)
-        self._sweep_scratch()
+        self.sweep(SCRATCH, (), self.clock() - ABANDONED_SECONDS)
 
-    def _sweep_scratch(self) -> None:
-        oldest = time.time() - SCRATCH_SECONDS
-        for path in (self.root / SCRATCH).iterdir():
-            with suppress(FileNotFoundError):  # another process sweeps too
-                if path.lstat().st_mtime < oldest:
-                    remove_tree(path)
+    def clock(self) -> float:
+        """Unix seconds now, by the clock that stamps the files here: a server's may be hours from this machine's.
+
+        Raises OSError, or StorageFull.
+        """
+        probe = self.scratch()
+        try:
+            return probe.stat().st_mtime
+        finally:
+            probe.rmdir()
 
     @contextmanager
     def writing(self, relative: str) -> Iterator[BinaryIO]:
@@ -113,16 +116,16 @@ class Storage:
             remove_tree(self.path(one))
 
     def sweep(self, folder: str, kept: Collection[str], before: float) -> list[str]:
-        """Remove files of a folder that are not among `kept` and were last written before then (Unix seconds).
+        """Remove what lies in a folder, is not among `kept` and was last written before then (by `clock`).
 
-        Returns their paths. What appears or goes meanwhile is left alone. Raises OSError.
+        Returns the paths. What appears or goes meanwhile is left alone. Raises OSError.
         """
         root = self.path(folder)
         found = [path for path in root.iterdir() if self.relative(path) not in kept] if root.is_dir() else []
         swept = []
         for path in found:
             with suppress(FileNotFoundError):
-                if path.lstat().st_mtime < before:
+                if last_written(path) < before:
                     remove_tree(path)
                     swept.append(self.relative(path))
         return swept
@@ -203,6 +206,11 @@ def sync_tree(root: Path) -> None:
         for name in files:
             sync_file(Path(folder, name))
         sync_folder(Path(folder))
+
+
+def last_written(path: Path) -> float:
+    """When a file, or anything in a folder, was last written, in Unix seconds. Raises FileNotFoundError."""
+    return max(one.lstat().st_mtime for one in (path, *(path.rglob("*") if path.is_dir() else ())))
 
 
 def remove_tree(path: Path) -> None:

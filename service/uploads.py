@@ -180,7 +180,10 @@ async def receive(request: Request, folder: Path, known: Iterable[str], kinds: K
         await _stream(request, reader, file)
         await asyncio.to_thread(_settle, file, reader.take())
     path = partial.with_name(f"upload{reader.suffix}")
-    partial.rename(path)
+    try:
+        partial.rename(path)
+    except FileNotFoundError as error:
+        raise MalformedRequest("nothing came for so long that what had come was removed: upload it again") from error
     return Upload(reader.fields, path)
 
 

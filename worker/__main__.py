@@ -24,6 +24,7 @@ from worker.celery import add_task, start_consumer, stop_consumer
 from worker.crew import Crew
 from worker.devices import Device, described, devices_for
 from worker.meters import serve
+from worker.housekeeper import start_housekeeper
 from worker.reconciler import Reconciler
 from worker.supervisor import Workplace
 
@@ -77,6 +78,8 @@ def move_in(
     ledger.check_version()
     storage = Storage(settings.storage)
     storage.prepare()
+    if options.queue == "light":
+        start_housekeeper(ledger, storage, stopping)
     workers = Workers(ledger)
     return Workplace(
         settings=settings,

@@ -76,12 +76,12 @@ def _attempt(assignment: Assignment, line: ControlLine, table: dict[str, str]) -
     except BrokenPipeError:
         raise
     except JobFailure as error:  # foreseen: where it was raised says nothing that its message does not
+        line.send(failure(error))
         message = " ".join(error.message.split())  # a file's name may hold line breaks
         _log.warning("%s failed, %s: %s", assignment.type, error.code, message)
-        line.send(failure(error))
     except Exception as error:  # the boundary of a job: whatever it raises becomes the reason of its failure
-        _log.exception("%s failed", assignment.type)
         line.send(failure(error))
+        _log.exception("%s failed", assignment.type)
 
 
 def _load(type: str, table: dict[str, str]) -> Job:
@@ -162,8 +162,8 @@ def failure(error: Exception) -> Failed:
     """The typed failure that an exception of a job means."""
     if isinstance(error, JobFailure):
         return Failed(code=error.code, message=error.message, param=error.param)
-    text = f"{type(error).__name__}: {error}".strip()
-    return Failed(code=_code(error), message=text[:1000])
+    code, text = _code(error), f"{type(error).__name__}: {error}".strip()
+    return Failed(code=code, message="no space is left: free some and retry" if code == StorageFull.code else text[:1000])
 
 
 def _code(error: Exception) -> str:

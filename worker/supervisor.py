@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from gan.errors import DatasetUnusable, JobFailure, LostClaim, Unavailable
+from gan.errors import DatasetUnusable, JobFailure, LostClaim, StorageFull, Unavailable
 from ledger.datasets import Datasets
 from ledger.jobs import Jobs
 from ledger.logs import holding
@@ -101,7 +101,7 @@ class Supervisor:
         self._place, self._job, self._device = place, job, device
         self._claim = (job.id, job.epoch)
         self._deadline = deadline
-        self._swept_before = time.time() - place.settings.lease_seconds
+        self._swept_before = self._storage_time() - place.settings.lease_seconds
         self._next_beat = deadline - place.settings.lease_seconds + place.settings.heartbeat_seconds
         self._next_look = 0.0
         self._retry_at = 0.0
@@ -330,6 +330,13 @@ class Supervisor:
             self._place.storage.sweep(f"checkpoints/{self._job.model_id}", kept, self._swept_before)
         except OSError as error:
             self._say(f"could not sweep {error.filename}: {error.strerror}", logging.WARNING)
+
+    def _storage_time(self) -> float:
+        """Now, as files are stamped here; the beginning of time, before which nothing is swept, where none can be."""
+        try:
+            return self._place.storage.clock()
+        except (OSError, StorageFull):
+            return 0.0
 
     def _say(self, text: str, level: int = logging.INFO) -> None:
         _log.log(level, "%s", text)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gan.errors import ChecksumMismatch, InvalidRequest, NotFound, StorageFull
-from ledger.storage import Storage, publishing
+from ledger.storage import ABANDONED_SECONDS, Storage, publishing
 
 
 @pytest.fixture
@@ -22,14 +22,15 @@ def everything(storage: Storage) -> set[str]:
 
 
 def test_old_scratch_is_swept_when_a_process_starts(storage: Storage) -> None:
-    fresh, old = storage.scratch(), storage.scratch()
+    fresh, old, filling = storage.scratch(), storage.scratch(), storage.scratch()
     storage.write_bytes("scratch/file", b"old too")
     (old / "data.npy").write_bytes(b"left by a process that was killed")
-    for path in (old, storage.path("scratch/file")):
-        day_ago = path.stat().st_mtime - 24 * 3600 - 60
-        os.utime(path, (day_ago, day_ago))
+    (filling / "upload.part").write_bytes(b"what still grows in a folder that is older")
+    for path in (old / "data.npy", old, filling, storage.path("scratch/file")):
+        before = path.stat().st_mtime - ABANDONED_SECONDS - 60
+        os.utime(path, (before, before))
     storage.prepare()
-    assert list((storage.root / "scratch").iterdir()) == [fresh]
+    assert set((storage.root / "scratch").iterdir()) == {fresh, filling}
 
 
 def test_a_file_appears_only_when_it_is_whole(storage: Storage) -> None:

@@ -36,7 +36,7 @@ def test_an_empty_queue_is_answered_with_no(bench: Bench) -> None:
         ("diverged", "diverged", "the loss is NaN"),
         ("memory", "out_of_memory", "MemoryError"),
         ("cuda", "out_of_memory", "CUDA out of memory"),
-        ("disk", "storage_full", "No space left"),
+        ("disk", "storage_full", "no space is left"),
         ("bug", "internal", "no such thing"),
     ],
 )

@@ -11,7 +11,7 @@ from gan.checkpoint import ModelHeader, Written, to_levels, write_model
 from gan.errors import CheckpointCorrupt, Diverged, JobFailure
 from gan.networks.conditioning import standardise_conditions
 from gan.spec import Loss, TrainingSpec
-from ledger.storage import Storage
+from ledger.storage import Storage, make_parents
 from worker.evaluation.checkpoints import CheckpointMetrics
 from worker.jobs.measuring import Pace
 from worker.line import ControlLine
@@ -257,8 +257,13 @@ class TrainingJob:
         folder = f"checkpoints/{self.assignment.model}"
         model_path = f"{folder}/e{self.assignment.epoch}-{checkpoint}.model.safetensors"
         state_path = f"{folder}/e{self.assignment.epoch}-{checkpoint}.state.safetensors"
+        make_parents(self.storage.path(model_path))
         model = self._write_model(self.storage.path(model_path))
-        state = save_state(self.storage.path(state_path), self.spec, self.state)
+        try:
+            state = save_state(self.storage.path(state_path), self.spec, self.state)
+        except OSError:
+            self.storage.remove(model_path)  # half a checkpoint is nobody's, and where the disk is full it is in the way
+            raise
         images = self.saved_at = self.state.counters.seen
         self.stored.insert(0, StateFile(checkpoint=checkpoint, path=state_path, sha256=state.sha256, images=images))
         self.line.send(
