@@ -199,6 +199,11 @@ class House:
         """Its status once it is one of these."""
         return eventually(lambda: now if (now := self.status(job)) in statuses else None, seconds)
 
+    def runs(self) -> list[str]:
+        """The job of each run that `fault_jobs` began, in order."""
+        path = self.storage.root / "runs.txt"
+        return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
     # ---- what a training made ----
 
     def made(self, job: Job) -> Finding:
