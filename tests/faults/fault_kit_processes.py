@@ -43,7 +43,8 @@ BATCH = 16
 COUNT = 200
 """Points of a house's dataset."""
 
-START_SECONDS = 120.0
+START_SECONDS = 600.0
+"""A child is nice: where everybody is busy, its start alone takes a minute."""
 T = TypeVar("T")
 Finding = dict[str, Any]
 
@@ -195,7 +196,7 @@ class House:
         """The pid of the worker's child, once there is one."""
         return eventually(lambda: (worker.children() or [None])[0], START_SECONDS)
 
-    def wait(self, job: Job, *statuses: str, seconds: float = 240) -> str:
+    def wait(self, job: Job, *statuses: str, seconds: float = START_SECONDS) -> str:
         """Its status once it is one of these."""
         return eventually(lambda: now if (now := self.status(job)) in statuses else None, seconds)
 
@@ -299,7 +300,7 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def eventually(find: Callable[[], T | None], seconds: float = 60, pause: float = 0.02) -> T:
+def eventually(find: Callable[[], T | None], seconds: float = START_SECONDS, pause: float = 0.02) -> T:
     """The first thing found that is not nothing."""
     until = time.monotonic() + seconds
     while True:

@@ -13,6 +13,8 @@ from servers import Redis
 from ledger.doorbell import Doorbell
 from ledger.records import Job
 
+pytestmark = pytest.mark.timeout(1200)
+
 WORKERS, BELLS, RINGERS = 4, 50, 5
 
 

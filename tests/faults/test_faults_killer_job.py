@@ -11,6 +11,8 @@ from fault_table import row
 
 from ledger.records import Job
 
+pytestmark = pytest.mark.timeout(1200)
+
 ATTEMPTS = 3
 
 

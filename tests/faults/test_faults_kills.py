@@ -14,6 +14,8 @@ from traced_jobs import traced
 
 from ledger.states import TERMINAL
 
+pytestmark = pytest.mark.timeout(1200)
+
 TABLE = "traced_jobs"
 SOON = 1.0
 """Within so many seconds a child whose supervisor was killed is gone."""
