@@ -1,16 +1,97 @@
-"""A job table for children whose log is on a full disk (`--jobs fault_jobs`): each job does what its spec's `act` says."""
+"""A job table (`--jobs fault_jobs`): each job does what its spec's `act` says; every run leaves a line in a file.
 
+The line, `job epoch pid`, is written below the storage root before the act: what was run is known whatever it did.
+"""
+
+import os
+import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 
-from gan.errors import Diverged
+from ledger.storage import Storage, sha256_of
 from worker.line import ControlLine
-from worker.protocol import Assignment
+from worker.protocol import Assignment, Done, SavedCheckpoint, Started, Stopped
+
+RUNS = "runs.txt"
 
 
 def run(assignment: Assignment, line: ControlLine) -> None:
-    if assignment.spec["act"] == "sleep":
-        time.sleep(60)
-    raise {"foreseen": Diverged("the loss is NaN"), "unforeseen": KeyError("none")}[str(assignment.spec["act"])]
+    leave_trace(assignment)
+    line.send(Started(device=assignment.device))
+    ACTS[str(assignment.spec["act"])](assignment, line)
 
 
-JOBS = {"project": "fault_jobs:run"}
+def leave_trace(assignment: Assignment) -> None:
+    descriptor = os.open(Path(assignment.storage, RUNS), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(descriptor, f"{assignment.job} {assignment.epoch} {os.getpid()}\n".encode())
+    os.close(descriptor)
+
+
+def nothing(assignment: Assignment, line: ControlLine) -> None:
+    line.send(Done(ended_by="done"))
+
+
+def moment(assignment: Assignment, line: ControlLine) -> None:
+    """Take some time, deaf."""
+    time.sleep(float(assignment.spec.get("seconds", 1.0)))
+    line.send(Done(ended_by="done"))
+
+
+def listen(assignment: Assignment, line: ControlLine) -> None:
+    """Until it is told to stop."""
+    while line.stop is None:
+        time.sleep(0.01)
+    line.send(Stopped())
+
+
+def once(assignment: Assignment, line: ControlLine) -> None:
+    """The first holder works until it is told to stop; the next is done."""
+    (listen if assignment.epoch == 1 else nothing)(assignment, line)
+
+
+def kill_child(assignment: Assignment, line: ControlLine) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_worker(assignment: Assignment, line: ControlLine) -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+ACTS: dict[str, Callable[[Assignment, ControlLine], None]] = {
+    act.__name__: act for act in (nothing, moment, listen, once, kill_child, kill_worker)
+}
+
+
+def run_training(assignment: Assignment, line: ControlLine) -> None:
+    """Save one checkpoint more than there was, and kill the worker or the child; done with the fifth."""
+    leave_trace(assignment)
+    images = 100 + (assignment.resume[0].images if assignment.resume else 0)
+    line.send(Started(device=assignment.device))
+    line.send(saved(assignment, images))
+    if images == 500:
+        line.send(Done(ended_by="images"))
+        return
+    time.sleep(1.0)  # until the ledger has it
+    (kill_worker if images % 200 else kill_child)(assignment, line)
+
+
+def saved(assignment: Assignment, images: int) -> SavedCheckpoint:
+    storage, stem = Storage(Path(assignment.storage)), f"checkpoints/{assignment.model}/e{assignment.epoch}-{images}"
+    for name in (f"{stem}.model", f"{stem}.state"):
+        storage.write_bytes(name, b"weights")
+    sha256 = sha256_of(storage.path(f"{stem}.model"))
+    return SavedCheckpoint(
+        id=f"ckpt_{assignment.epoch}_{images}",
+        images=images,
+        path=f"{stem}.model",
+        bytes=7,
+        sha256=sha256,
+        state_path=f"{stem}.state",
+        state_bytes=7,
+        state_sha256=sha256,
+    )
+
+
+JOBS = {"project": "fault_jobs:run", "train": "fault_jobs:run_training"}

@@ -17,7 +17,7 @@ ABANDONED = 74
 def child(act: str, lease: float, *, hang_up: bool = False) -> tuple[int, list[object]]:
     """Its exit status and its reports."""
     heard, report = os.pipe()
-    command = [sys.executable, "-m", "worker.child", str(report), "--jobs", "fault_jobs"]
+    command = [sys.executable, "-m", "worker.child", str(report), "--jobs", "full_log_jobs"]
     path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
     deadline = time.monotonic() + lease
     given = {"job": "job_1", "epoch": 1, "type": "project", "spec": {"act": act}, "storage": "/nowhere"}
