@@ -124,6 +124,9 @@ Optimizer = Literal["adam", "rmsprop"]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Priority = Annotated[
+    int, Field(ge=-100, le=100, description="Higher goes first, then what waits longer; what runs is not interrupted.")
+]
 Metadata = Annotated[
     dict[str, Annotated[str, Field(max_length=512)]],
     Field(max_length=16, json_schema_extra={"propertyNames": {"maxLength": LONGEST_KEY}}),
@@ -288,7 +291,7 @@ class TrainRequest(Request):
     keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] | None = None
     keep_best: Annotated[int, Field(ge=0, le=1000)] | None = None
     metric: MetricName | None = None
-    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    priority: Priority = 0
     metadata: Metadata = {}
 
 
@@ -398,7 +401,7 @@ class EvaluateRequest(Request):
     samples: Annotated[int, Field(ge=64, le=50_000)] | None = None
     steps: Annotated[int, Field(ge=10, le=100_000)] | None = None
     seed: Seed = 0
-    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    priority: Priority = 0
     metadata: Metadata = {}
 
     @model_validator(mode="after")
@@ -525,7 +528,7 @@ class ProjectRequest(Request):
     starts: Annotated[int, Field(ge=1, le=16)] = 4
     candidates: Annotated[int, Field(ge=16, le=4096)] = 256
     seed: Seed = 0
-    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    priority: Priority = 0
     metadata: Metadata = {}
 
     @model_validator(mode="after")

@@ -41,7 +41,7 @@ class Keyed:
     body: str | None
 
 
-class Keys:
+class IdempotencyKeys:
     """The idempotency keys of a ledger. Every method is one transaction; all raise Unavailable while it is away."""
 
     def __init__(self, ledger: Ledger) -> None:

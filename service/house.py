@@ -17,7 +17,7 @@ from ledger.database import Ledger
 from ledger.datasets import Datasets
 from ledger.doorbell import Doorbell
 from ledger.following import Following
-from ledger.idempotency import Keys
+from ledger.idempotency import IdempotencyKeys
 from ledger.jobs import Jobs
 from ledger.models import Models
 from ledger.settings import Settings
@@ -64,7 +64,7 @@ class House:
     models: Models
     workers: Workers
     storage: Storage
-    keys: Keys
+    idempotency: IdempotencyKeys
     doorbell: Doorbell
     watcher: Watcher
     feeds: Feeds
@@ -174,7 +174,7 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         models=models,
         workers=Workers(ledger),
         storage=storage,
-        keys=Keys(ledger),
+        idempotency=IdempotencyKeys(ledger),
         doorbell=Doorbell(settings),
         watcher=Watcher(lambda: in_thread(jobs.newest_event), lambda seen: in_thread(jobs.events_after, None, seen)),
         feeds=Feeds(partial(in_thread, following.begin), partial(in_thread, following.go_on), standing, stamp),

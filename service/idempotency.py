@@ -69,7 +69,7 @@ class Idempotency:
         """The answer to a request that came before; None where it was served and answered now."""
         house: House = request.app.state.house
         call = " ".join([request.method, request.url.path, *filter(None, [request.url.query])])
-        row, mine = await run_in_threadpool(house.keys.claim, ACTOR.get().key or "", key, call)
+        row, mine = await run_in_threadpool(house.idempotency.claim, ACTOR.get().key or "", key, call)
         if mine:
             await self._serve(house, row, request, send)
             return None
@@ -217,7 +217,7 @@ class Gathered:
 async def kept(house: House, number: int, digest: str, answer: Gathered) -> None:
     """Keep an answer. Where the database is away, what was made is told as it stands to who asks again."""
     try:
-        await run_in_threadpool(house.keys.answer, number, digest, answer.status, answer.headers, answer.text)
+        await run_in_threadpool(house.idempotency.answer, number, digest, answer.status, answer.headers, answer.text)
     except Unavailable as error:
         logger.warning("an answer under an %s is not kept: %s", IDEMPOTENCY_KEY, error.message)
 
@@ -225,7 +225,7 @@ async def kept(house: House, number: int, digest: str, answer: Gathered) -> None
 async def freed(house: House, number: int) -> None:
     """Let the key of a failed request be used again; where the database is away, it will be after a while."""
     with suppress(Unavailable):
-        await run_in_threadpool(house.keys.free, number)
+        await run_in_threadpool(house.idempotency.free, number)
 
 
 @asynccontextmanager
@@ -236,7 +236,7 @@ async def renewing(house: House, number: int) -> AsyncIterator[None]:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             with suppress(Unavailable):
-                await run_in_threadpool(house.keys.renew, number)
+                await run_in_threadpool(house.idempotency.renew, number)
 
     task = asyncio.create_task(renew(), name="renewing")
     try:

@@ -79,11 +79,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return documented
 
 
+LATER: Final = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+
+
 def answer(status: int, description: str) -> dict[str, Any]:
     """One error answer: a problem document, with `Retry-After` where that is sent."""
     schema = {"$ref": COMPONENTS.format(model="Problem")}
-    later = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
-    headers = later if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    headers = LATER if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return {"description": description, "content": {PROBLEM_TYPE: {"schema": schema}}, "headers": headers}
 
 
@@ -127,7 +129,7 @@ def say_keys(document: dict[str, Any]) -> None:
                 say_key(operation, IGNORED_KEY)
             elif answers_are_kept(method.upper(), path):
                 say_key(operation, KEY_PARAMETER)
-                operation["responses"].setdefault("409", answer(409, CAUSES[409]))
+                operation["responses"]["409"] = answer(409, CAUSES[409]) | {"headers": LATER}
                 for status in (status for status in operation["responses"] if status.startswith("2")):
                     operation["responses"][status].setdefault("headers", {}).update(REPLAYED_HEADER)
 

@@ -15,6 +15,7 @@ from gan.errors import Unavailable
 from ledger.jobs import Jobs
 from ledger.records import Event
 from service.feeds import Feed, Feeds, Lagging, event_frame, metrics_frame
+from service.protocol import hang_up
 
 EVENT_STREAM: Final = "text/event-stream"
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
@@ -80,9 +81,9 @@ class EventStream(Response):
             if scope.get("state", {}).get("head"):
                 await send({"type": "http.response.body"})
                 return
-            await self._stream(feed, receive, send)
+            await self._stream(feed, scope, receive, send)
 
-    async def _stream(self, feed: Feed, receive: Receive, send: Send) -> None:
+    async def _stream(self, feed: Feed, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.create_task(hung_up(receive))
         try:
             async for content in self._contents(feed, gone):
@@ -90,8 +91,9 @@ class EventStream(Response):
                     await send({"type": "http.response.body", "body": content, "more_body": True})
             async with self._feeds.within(PATIENCE_SECONDS):
                 await send({"type": "http.response.body"})
-        except TimeoutError:  # it does not read: the server hangs up
-            return
+        except TimeoutError:  # it does not read
+            if hang_up(scope):
+                await gone
         finally:
             gone.cancel()
 

@@ -66,11 +66,9 @@ def lost() -> Answer:
 
 def stream(*told: tuple[int | None, str, Any]) -> Answer:
     """A stream of messages (id, event, data) that breaks off after them."""
-    lines = [
-        f"{f'id: {id}{chr(10)}' if id is not None else ''}event: {event}\ndata: {json.dumps(data)}\n\n"
-        for id, event, data in told
-    ]
-    text = "retry: 1000\n\n:\n\n" + "".join(lines)
+    numbers = ["" if id is None else f"id: {id}\n" for id, _, _ in told]
+    lines = [f"event: {event}\ndata: {json.dumps(data)}\n\n" for _, event, data in told]
+    text = "retry: 1000\n\n:\n\n" + "".join(number + line for number, line in zip(numbers, lines, strict=True))
     return Answer(200, text.encode(), {"Content-Type": "text/event-stream; charset=utf-8"})
 
 

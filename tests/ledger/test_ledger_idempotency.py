@@ -12,7 +12,7 @@ from gan.errors import LostClaim
 from ledger.acting import ACTOR, Actor, Claim
 from ledger.database import Ledger
 from ledger.datasets import Datasets
-from ledger.idempotency import DEAD_SECONDS, KEPT_SECONDS, Keyed, Keys
+from ledger.idempotency import DEAD_SECONDS, KEPT_SECONDS, IdempotencyKeys, Keyed
 from ledger.jobs import Jobs
 from ledger.tables import IdempotencyRow
 
@@ -20,8 +20,8 @@ CALL = "POST /v1/jobs"
 
 
 @pytest.fixture
-def keys(ledger: Ledger) -> Keys:
-    return Keys(ledger)
+def keys(ledger: Ledger) -> IdempotencyKeys:
+    return IdempotencyKeys(ledger)
 
 
 @contextmanager
@@ -38,20 +38,20 @@ def age(ledger: Ledger, row: Keyed, seconds: float) -> None:
         session.execute(update(IdempotencyRow).where(IdempotencyRow.number == row.number).values(created_at=older))
 
 
-def test_a_key_is_claimed_by_one_of_many_at_once(keys: Keys) -> None:
+def test_a_key_is_claimed_by_one_of_many_at_once(keys: IdempotencyKeys) -> None:
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda _: keys.claim("", "k", CALL), range(8)))
     assert sorted(mine for _, mine in claims) == [False] * 7 + [True]
     assert len({row.number for row, _ in claims}) == 1
 
 
-def test_keys_of_two_owners_have_nothing_in_common(keys: Keys) -> None:
+def test_keys_of_two_owners_have_nothing_in_common(keys: IdempotencyKeys) -> None:
     assert keys.claim("key_1", "k", CALL)[1]
     assert keys.claim("key_2", "k", CALL)[1]
 
 
 def test_what_is_made_first_is_noted_with_it_and_stays_when_the_key_is_freed(
-    keys: Keys, jobs: Jobs, datasets: Datasets, make: Maker
+    keys: IdempotencyKeys, jobs: Jobs, datasets: Datasets, make: Maker
 ) -> None:
     row, _ = keys.claim("", "k", "POST /v1/datasets")
     with acting(row, "ab" * 32):
@@ -62,13 +62,13 @@ def test_what_is_made_first_is_noted_with_it_and_stays_when_the_key_is_freed(
     assert (noted.resource, noted.digest, noted.status, mine) == (dataset.id, "ab" * 32, None, False)
 
 
-def test_a_key_whose_request_failed_is_free(keys: Keys) -> None:
+def test_a_key_whose_request_failed_is_free(keys: IdempotencyKeys) -> None:
     row, _ = keys.claim("", "k", CALL)
     keys.free(row.number)
     assert keys.claim("", "k", "POST /v1/models")[1]
 
 
-def test_a_transaction_that_fails_notes_nothing(keys: Keys, make: Maker, jobs: Jobs) -> None:
+def test_a_transaction_that_fails_notes_nothing(keys: IdempotencyKeys, make: Maker, jobs: Jobs) -> None:
     make.training()
     row, _ = keys.claim("", "k", CALL)
     with acting(row), pytest.raises(Exception, match="exists already"):
@@ -77,7 +77,7 @@ def test_a_transaction_that_fails_notes_nothing(keys: Keys, make: Maker, jobs: J
 
 
 def test_the_key_of_a_service_that_died_is_free_again_and_the_dead_can_make_nothing(
-    ledger: Ledger, keys: Keys, jobs: Jobs
+    ledger: Ledger, keys: IdempotencyKeys, jobs: Jobs
 ) -> None:
     dead, _ = keys.claim("", "k", CALL)
     age(ledger, dead, DEAD_SECONDS - 5)
@@ -91,14 +91,14 @@ def test_the_key_of_a_service_that_died_is_free_again_and_the_dead_can_make_noth
     assert jobs.list().data == []
 
 
-def test_a_request_that_is_still_served_keeps_its_key(ledger: Ledger, keys: Keys) -> None:
+def test_a_request_that_is_still_served_keeps_its_key(ledger: Ledger, keys: IdempotencyKeys) -> None:
     row, _ = keys.claim("", "k", CALL)
     age(ledger, row, DEAD_SECONDS + 5)
     keys.renew(row.number)
     assert keys.claim("", "k", CALL)[1] is False
 
 
-def test_an_answer_is_kept_for_a_day(ledger: Ledger, keys: Keys) -> None:
+def test_an_answer_is_kept_for_a_day(ledger: Ledger, keys: IdempotencyKeys) -> None:
     row, _ = keys.claim("", "k", CALL)
     keys.answer(row.number, "ab" * 32, 202, {"location": "/v1/jobs/x"}, "{}")
     age(ledger, row, KEPT_SECONDS - 60)

@@ -291,11 +291,37 @@ def test_who_hangs_up_is_forgotten(own: tuple[Running, Any]) -> None:
     assert watched.watchers == 20
     for caller in callers:
         caller.close()
-    deadline = time.monotonic() + SOON
-    while watched.watchers:
+    waiting_for(lambda: watched.watchers == 0)
+    assert watched._feeds == {}
+
+
+def test_who_does_not_read_loses_the_connection(
+    own: tuple[Running, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, app = own
+    monkeypatch.setattr(streaming, "PATIENCE_SECONDS", 0.5)
+    job = service.running("unread")
+    url = httpx.URL(service.url)
+    request = f"GET /v1/jobs/{job.id}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+    with socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.connect((url.host, url.port))
+        caller.sendall(request.encode())
+        waiting_for(lambda: app.state.house.feeds.watchers == 1)
+        for n in range(200):  # more than the kernel keeps for it
+            service.jobs.note(job.id, job.epoch, "warning", {"n": n, "text": "x" * 50_000})
+        waiting_for(lambda: app.state.house.feeds.watchers == 0)
+        caller.settimeout(SOON)
+        parts = list(iter(lambda: caller.recv(1 << 16), b""))  # what the kernel had, then the end
+    assert not b"".join(parts).endswith(b"0\r\n\r\n")
+    assert "without completing" not in caplog.text
+
+
+def waiting_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 3 * SOON
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert watched._feeds == {}
 
 
 # ---- the feeds alone ----

@@ -265,9 +265,9 @@ def test_what_was_made_and_deleted_since_is_404(ready: Running, is_problem: Chec
 def test_a_key_left_by_a_dead_service_that_had_made_nothing_is_free_after_a_while(
     ready: Running, is_problem: Check
 ) -> None:
-    from ledger.idempotency import Keys
+    from ledger.idempotency import IdempotencyKeys
 
-    row, _ = Keys(ready.ledger).claim("", "k-dead", "POST /v1/jobs")
+    row, _ = IdempotencyKeys(ready.ledger).claim("", "k-dead", "POST /v1/jobs")
     answer = ready.http.post("/v1/jobs", json=body("dead"), headers=keyed("k-dead"))
     is_problem(answer, 409, "conflict")
     assert answer.headers["retry-after"]

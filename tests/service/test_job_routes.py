@@ -88,6 +88,26 @@ def test_the_place_in_the_queue_follows_priority_and_age(service: Running) -> No
     assert [service.http.get(f"/v1/jobs/{id}").json()["queue_position"] for id in ids] == [2, 3, 1]
 
 
+def test_what_is_more_urgent_goes_before_what_waits_and_interrupts_nothing_that_runs(service: Running) -> None:
+    running = service.running("urgent-running", priority=-100)
+    waiting = [service.queued(f"urgent-{priority}", priority=priority) for priority in (0, -1, 100)]
+    assert service.http.get(f"/v1/jobs/{running.id}").json()["status"] == "running"
+    assert [service.claim("train").id for _ in waiting] == [waiting[place]["id"] for place in (2, 0, 1)]
+    assert service.http.get(f"/v1/jobs/{running.id}").json()["status"] == "running"
+
+
+@pytest.mark.parametrize("priority", [-101, 101])
+def test_a_priority_out_of_bounds_is_refused_and_the_bounds_are_documented(
+    service: Running, is_problem: Check, priority: int
+) -> None:
+    is_problem(service.train("images", "m", priority=priority), 422, "invalid_request", "priority")
+    schemas = service.http.get("/openapi.json").json()["components"]["schemas"]
+    for name in ("TrainRequest", "EvaluateRequest", "ProjectRequest"):
+        field = schemas[name]["properties"]["priority"]
+        assert (field["minimum"], field["maximum"]) == (-100, 100)
+        assert "Higher goes first" in field["description"]
+
+
 def test_an_unknown_job_is_404_everywhere(service: Running, is_problem: Check) -> None:
     is_problem(service.http.get("/v1/jobs/job_none"), 404, "not_found")
     is_problem(service.http.delete("/v1/jobs/job_none"), 404, "not_found")
