@@ -126,7 +126,7 @@ def check_story(house: House, job: Job) -> None:
 
 
 def test_callers_and_workers_that_race_leave_every_job_in_a_legal_state(tmp_path: Path, database: Database) -> None:
-    race(tmp_path, database(), 120)
+    race(tmp_path, database(), 80)
 
 
 @pytest.mark.faults_long

@@ -90,7 +90,7 @@ def stop_in_turn(folder: Path, plan: Plan, ways: list[Stopped]) -> None:
 
 
 def test_a_worker_stopped_beyond_its_lease_can_write_nothing_when_it_goes_on(tmp_path: Path) -> None:
-    stop_in_turn(tmp_path, Plan(8), [worker_and_child, worker_alone])
+    stop_in_turn(tmp_path, Plan(6), [worker_alone])
 
 
 HOLDER = """
