@@ -25,6 +25,11 @@ from ledger.tables import EventRow
 BUSY_SECONDS = 15
 """How long a SQLite writer waits for another before the ledger counts as away."""
 
+STALLED_SECONDS = 10
+"""How long PostgreSQL waits for a client in the middle of a transaction: one that was stopped, or cannot be reached any
+more, would else keep its locks, and whoever needs them waiting, until it goes on.
+"""
+
 EVENT_LOCK = 0x67616E79
 """PostgreSQL advisory lock that makes event numbers grow in the order of commits."""
 
@@ -32,9 +37,9 @@ DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_READONLY")
-SQLSTATE_AWAY = ("08", "53", "57P", "57014", "55P03", "40P01", "40001", "25006")
+SQLSTATE_AWAY = ("08", "53", "57P", "57014", "55P03", "40P01", "40001", "25006", "25P03")
 """Connection lost, resources exhausted, server shut down or starting, query cancelled, lock not had, deadlock,
-serialisation failure, read-only after a failover: all worth another try."""
+serialisation failure, read-only after a failover, stalled in a transaction: all worth another try."""
 
 
 def mint(prefix: str) -> str:
@@ -187,7 +192,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _postgresql_engine(url: URL) -> Engine:
     # a database made without an encoding (SQL_ASCII) would else answer in bytes
-    return create_engine(
+    engine = create_engine(
         url,
         connect_args={"connect_timeout": 5, "client_encoding": "utf8"},
         hide_parameters=True,
@@ -197,6 +202,14 @@ def _postgresql_engine(url: URL) -> Engine:
         max_overflow=15,
         pool_timeout=10,
     )
+    event.listen(engine, "connect", _configure_postgresql)
+    return engine
+
+
+def _configure_postgresql(connection: Any, _record: object) -> None:
+    """By a statement: what a URL says of options stays, and poolers that refuse them do not mind."""
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{STALLED_SECONDS}s'")
+    connection.commit()
 
 
 def _config() -> Config:

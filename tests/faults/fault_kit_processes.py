@@ -45,6 +45,20 @@ COUNT = 200
 
 START_SECONDS = 600.0
 """A child is nice: where everybody is busy, its start alone takes a minute."""
+DRAWN = """
+queued → running | paused | cancelled | failed
+running → queued | pausing | cancelling | succeeded | failed
+pausing → paused | queued | cancelling | succeeded | failed
+paused → queued | cancelled
+cancelling → cancelled | succeeded | failed
+"""
+"""A job's states and edges, as the contract draws them; what has no line is the end."""
+
+EDGES = {
+    before: after.split(" | ") for before, _, after in (line.partition(" → ") for line in DRAWN.split("\n") if line)
+}
+ENDED = {"succeeded", "failed", "cancelled"}
+
 T = TypeVar("T")
 Finding = dict[str, Any]
 
@@ -218,7 +232,7 @@ class House:
             "state": digests(state),
             "counters": counters(state),
             "series": {row.images: _timeless(row.values) for row in self.jobs.metrics(job.id)},
-            "scores": [_timeless(one.metrics) for one in self.models.checkpoints(str(job.model_id))],
+            "scores": _timeless(newest.metrics),
             "previews": {one.images: sha256_of(self.storage.path(one.path)) for one in self.jobs.previews(job.id)},
         }
 

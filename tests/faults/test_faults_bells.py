@@ -79,7 +79,7 @@ def waiting(redis: Redis) -> int:
 
 
 def test_fifty_bells_at_once_on_four_workers_are_one_run(tmp_path: Path, redis: Redis) -> None:
-    ring_rounds(tmp_path, redis, 2)
+    ring_rounds(tmp_path, redis, 1)
 
 
 @pytest.mark.faults_long

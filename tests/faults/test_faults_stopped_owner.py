@@ -3,14 +3,19 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
-from fault_kit_processes import House, Plan, Process, alone, check_same, eventually, gone, house_in
+from fault_kit_processes import ROOT, House, Plan, Process, alone, check_same, eventually, gone, house_in
 from fault_table import row
+from servers import PostgreSQL
 
+from ledger.database import STALLED_SECONDS
 from ledger.records import Job
 
 pytestmark = pytest.mark.timeout(1200)
@@ -47,6 +52,7 @@ def stop_owner(house: House, job: Job, worker: Process, draw: random.Random, sto
     time.sleep(draw.uniform(0, 0.5))
     with house.ledger.writing():  # not in the middle of a write: on SQLite nobody could then write until it goes on
         send(pids, signal.SIGSTOP)
+        eventually(lambda: all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids))
     successor = house.worker()
     eventually(lambda: house.jobs.get(job.id).epoch > held.epoch)
     taken, reached = house.published(job), house.newest(job)
@@ -84,7 +90,49 @@ def stop_in_turn(folder: Path, plan: Plan, ways: list[Stopped]) -> None:
 
 
 def test_a_worker_stopped_beyond_its_lease_can_write_nothing_when_it_goes_on(tmp_path: Path) -> None:
-    stop_in_turn(tmp_path, Plan(8), [worker_and_child, worker_alone])
+    stop_in_turn(tmp_path, Plan(6), [worker_alone])
+
+
+HOLDER = """
+import os, signal, sys
+from ledger.database import Ledger, record
+from ledger.moves import hold
+ledger = Ledger(sys.argv[1])
+with ledger.writing() as session:
+    hold(session, sys.argv[2], 1, progress={"percent": 50.0})
+    record(session, sys.argv[2], "warning", {"about": "nothing"})
+    if sys.argv[3] == "events":
+        from ledger import database
+        database._write_events(session)
+    os.kill(os.getpid(), signal.SIGSTOP)
+print("committed")
+"""
+"""A holder that is stopped in the middle of a transaction, with the row locked; or the events of all jobs as well."""
+
+
+@pytest.mark.parametrize("locks", ["row", "events"])
+def test_an_owner_stopped_in_a_transaction_holds_nobody_up_beyond_its_lease(
+    tmp_path: Path, postgresql: PostgreSQL, locks: str
+) -> None:
+    """PostgreSQL ends the transaction; the stale one learns that nothing of it was written."""
+    postgresql.sql(f"CREATE DATABASE stopped_{locks}")
+    with house_in(tmp_path, database_url=postgresql.at(f"stopped_{locks}")) as house:
+        job = house.stub("nothing")
+        assert house.jobs.claim("light", "wrk_stale", 1.0) is not None
+        command = [sys.executable, "-c", HOLDER, house.settings.database_url, job.id, locks]
+        stale = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        eventually(lambda: psutil.Process(stale.pid).status() == psutil.STATUS_STOPPED)
+        [taken] = eventually(lambda: house.jobs.expire("light"), STALLED_SECONDS + 20)
+        assert (taken.id, taken.status) == (job.id, "queued")
+        again = house.jobs.claim("light", "wrk_next", 30)
+        assert again is not None
+        assert again.epoch == 2
+        os.kill(stale.pid, signal.SIGCONT)
+        said, why = stale.communicate(timeout=60)
+        assert said == ""
+        assert "Unavailable" in why.splitlines()[-1]
+        assert house.jobs.get(job.id).progress is None
+        assert not house.events(job, "warning")
 
 
 @pytest.mark.faults_long
