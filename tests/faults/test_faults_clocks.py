@@ -17,7 +17,7 @@ HOUR = 3600.0
 IMAGES, EVERY = 24_000, 2_400
 SKEWED = Path(__file__).with_name("skewed_clock")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture

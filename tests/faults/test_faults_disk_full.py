@@ -20,7 +20,7 @@ IMAGES, EVERY = 8_000, 800
 WIDE = {"network": {"width": 64}}
 """A checkpoint of half a megabyte."""
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 
 @dataclass

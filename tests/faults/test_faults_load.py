@@ -18,7 +18,7 @@ MEGABYTE = 2**20
 SHORT_SECONDS = 8.0
 LONG_SECONDS = 60 * float(os.environ.get("FAULT_LOAD_MINUTES", "30"))
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 
 class Caller(threading.Thread):

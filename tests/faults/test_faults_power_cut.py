@@ -32,7 +32,7 @@ from worker.line import ControlLine
 from worker.protocol import Assignment, Prepared, Report, SavedCheckpoint
 from worker.training.state import load_state
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 LIMITS = {name: 2**24 for name in Limits.model_fields}
 

@@ -15,7 +15,7 @@ IMAGES, EVERY = 40_000, 8_000
 ACCEPTED_SECONDS = 2.0
 """In which a job must be accepted, whatever Redis does."""
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")

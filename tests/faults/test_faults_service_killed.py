@@ -18,7 +18,7 @@ from servers import Redis
 from ganymede.errors import GanymedeError, ServerUnreachable
 from ledger.storage import ABANDONED_SECONDS
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture
