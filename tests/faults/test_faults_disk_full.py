@@ -209,4 +209,4 @@ def test_full_disks_many_times(place: Place, tmp_path: Path) -> None:
         for leave in leaves:
             found += full_altogether(farm, disk, f"all-{leave}", leave, 10)
     told = ", ".join(f"{count} × {status}" for status, count in sorted(found.items()))
-    row("8", "disk full under ledger, storage and logs at once", len(leaves), f"all ended bit-identical; answers: {told}")
+    row("8", "disk full under everything, logs too", len(leaves), f"all ended bit-identical; answers: {told}")

@@ -1,4 +1,4 @@
-"""The power is cut, a checkpoint is cut short, a bit flips: noticed before use, and the one before it used (fault 9)."""
+"""The power is cut, a checkpoint is cut short, a bit flips: noticed before use; the one before is used (fault 9)."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ from worker.training.state import load_state
 
 pytestmark = pytest.mark.timeout(1500)
 
-LIMITS = {name: 2**24 for name in Limits.model_fields}
+LIMITS = dict.fromkeys(Limits.model_fields, 2**24)
 
 
 class Line(ControlLine):
@@ -140,7 +140,8 @@ def test_whenever_the_power_is_cut_all_that_the_ledger_refers_to_is_whole(
             left = Storage(there)
             for path, sha256 in step.referred.items():
                 left.verify(path, sha256)
-    row("9", "power cut after each file operation, on two kinds of disk", 2 * len(steps), "all that is referred to whole")
+    harm = "power cut after each file operation, on two kinds of disk"
+    row("9", harm, 2 * len(steps), "all that the ledger refers to is whole")
 
 
 def test_a_disk_that_forgets_a_folder_is_told_apart(place: Place, tmp_path: Path, monkeypatch: Any) -> None:
