@@ -159,7 +159,9 @@ def read_tensors(
         if sha256 is not None and sha256_of(path) != sha256:
             raise CheckpointCorrupt(f"{path.name}: the bytes are not those that were written (sha256 differs)")
         with safe_open(path, framework="pt") as file:
-            header = kind.model_validate(json.loads((file.metadata() or {})[METADATA_KEY]))
+            said = json.loads((file.metadata() or {})[METADATA_KEY])
+            refuse_other(kind, said, path)
+            header = kind.model_validate(said)
             names = [name for name in file.keys() if name.startswith(wanted(header))]  # noqa: SIM118  # not a dict
             return header, {name: file.get_tensor(name) for name in names}
     except FileNotFoundError as error:
@@ -168,6 +170,17 @@ def read_tensors(
         raise CheckpointCorrupt(f"{path.name}: not a file of Ganymede's (no header)") from error
     except (SafetensorError, ValidationError, ValueError) as error:
         raise CheckpointCorrupt(f"{path.name}: unreadable ({error})") from error
+
+
+def refuse_other(kind: type[BaseModel], said: Any, path: Path) -> None:
+    """CheckpointCorrupt, in words, for a file of another kind or of a version that this program does not read."""
+    for name in ("format", "version"):
+        wanted = kind.model_fields[name].default
+        found = said.get(name, wanted) if isinstance(said, dict) else wanted
+        if found != wanted:
+            raise CheckpointCorrupt(
+                f"{path.name}: its {name} is {str(found)[:40]}, and this program reads {wanted}; nothing of it is used"
+            )
 
 
 def write_model(path: Path, header: ModelHeader, tensors: dict[str, Tensor]) -> Written:

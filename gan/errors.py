@@ -10,7 +10,7 @@ GanymedeError
 ├── LimitExceeded           a body, archive, pixel or count limit; the limit is named
 ├── Unavailable             the server cannot answer now; try again after `retry_after` seconds
 ├── ChecksumMismatch        a stored file is not what was written; use another checkpoint, look at the disk
-├── LedgerMismatch          the ledger is of another version; run `ganymede migrate`
+├── LedgerMismatch          the ledger is of another version; run `ganymede migrate`, or the newer Ganymede
 ├── LostClaim               another worker holds this job now; raised inside a worker, never seen by a caller
 └── JobFailure              a job ended; its code says why (raised in the worker's child process)
     ├── OutOfMemory         the device or the machine has too little memory; smaller batch, width or resolution

@@ -97,15 +97,17 @@ class Ledger:
         with _away(), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
             if not self._sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
+            _refuse_unknown(MigrationContext.configure(connection).get_current_revision())
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
     def check_version(self) -> None:
         """Raises LedgerMismatch unless the schema is exactly this program's; Unavailable when the database is away."""
-        found, wanted = self._version(), ScriptDirectory.from_config(_config()).get_current_head()
+        found, (wanted, *_) = self._version(), _versions()
         if found is None:
             raise LedgerMismatch("there is no ledger in the database yet: run `ganymede migrate`")
+        _refuse_unknown(found)
         if found != wanted:
             raise LedgerMismatch(
                 f"the ledger is of version {found}, this program's is {wanted}: run `ganymede migrate`"
@@ -210,6 +212,21 @@ def _configure_postgresql(connection: Any, _record: object) -> None:
     """By a statement: what a URL says of options stays, and poolers that refuse them do not mind."""
     connection.execute(f"SET idle_in_transaction_session_timeout = '{STALLED_SECONDS}s'")
     connection.commit()
+
+
+def _versions() -> list[str]:
+    """The schemas that this program knows, its own first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
+def _refuse_unknown(found: str | None) -> None:
+    """Raises LedgerMismatch for a schema that a later program made: this one would misread it."""
+    known = _versions()
+    if found is not None and found not in known:
+        raise LedgerMismatch(
+            f"the ledger is of version {found}, which this program, whose own is {known[0]}, does not know: use the "
+            "newer Ganymede that made it, or restore a backup from before"
+        )
 
 
 def _config() -> Config:

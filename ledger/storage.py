@@ -210,7 +210,8 @@ def sync_tree(root: Path) -> None:
 
 def last_written(path: Path) -> float:
     """When a file, or anything in a folder, was last written, in Unix seconds. Raises FileNotFoundError."""
-    return max(one.lstat().st_mtime for one in (path, *(path.rglob("*") if path.is_dir() else ())))
+    inside = list(path.rglob("*")) if path.is_dir() else []
+    return max(one.lstat().st_mtime for one in [path, *inside])
 
 
 def remove_tree(path: Path) -> None:

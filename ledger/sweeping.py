@@ -1,5 +1,7 @@
 """What processes that were killed left in storage: found by asking the ledger what it refers to, and removed."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, Select, select
 
 from ledger.database import Ledger
@@ -7,11 +9,11 @@ from ledger.storage import ABANDONED_SECONDS, SCRATCH, Storage
 from ledger.tables import DatasetRow, JobRow, ModelRow
 
 
-def _below(folder: str, id: ColumnElement[str], *wanted: ColumnElement[bool]) -> Select[tuple[str]]:
+def _below(folder: str, id: Any, *wanted: ColumnElement[bool]) -> Select[Any]:
     return select(f"{folder}/" + id).where(*wanted)
 
 
-KEPT: dict[str, Select[tuple[str]]] = {
+KEPT: dict[str, Select[Any]] = {
     "uploads": _below("uploads", DatasetRow.id, DatasetRow.status != "ready"),
     "checkpoints": _below("checkpoints", ModelRow.id),
     "previews": _below("previews", JobRow.id),
@@ -31,6 +33,6 @@ def sweep(ledger: Ledger, storage: Storage) -> list[str]:
     swept = storage.sweep(SCRATCH, (), before)
     for folder, wanted in KEPT.items():
         with ledger.reading() as session:
-            kept = set(session.scalars(wanted))
+            kept: set[str] = set(session.scalars(wanted))
         swept += storage.sweep(folder, kept, before)
     return swept

@@ -163,7 +163,11 @@ def failure(error: Exception) -> Failed:
     if isinstance(error, JobFailure):
         return Failed(code=error.code, message=error.message, param=error.param)
     code, text = _code(error), f"{type(error).__name__}: {error}".strip()
-    return Failed(code=code, message="no space is left: free some and retry" if code == StorageFull.code else text[:1000])
+    return Failed(code=code, message=REMEDIES.get(code, text[:1000]))
+
+
+REMEDIES = {StorageFull.code: "no space is left: free some and retry"}
+"""What is said instead of an exception's own words."""
 
 
 def _code(error: Exception) -> str:

@@ -14,10 +14,10 @@ from servers import PostgreSQL
 from ledger.workers import Workers
 
 HOUR = 3600.0
-IMAGES, EVERY = 24_000, 2_400
+IMAGES, EVERY = 9_600, 960
 SKEWED = Path(__file__).with_name("skewed_clock")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture

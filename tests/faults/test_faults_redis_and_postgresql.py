@@ -15,7 +15,7 @@ IMAGES, EVERY = 40_000, 8_000
 ACCEPTED_SECONDS = 2.0
 """In which a job must be accepted, whatever Redis does."""
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def restart_at_once(farm: Farm, cluster: Cluster, job: str) -> None:
 
 def away_beyond_the_lease(farm: Farm, cluster: Cluster, job: str, seconds: float) -> None:
     """Crash it, see that the child ends by itself, and start it again after so many seconds more."""
-    eventually(lambda: farm.children())
+    eventually(farm.children)
     cluster.halt()
     check_says_unavailable(farm, job)
     eventually(lambda: not farm.children(), 60)

@@ -262,7 +262,7 @@ class TrainingJob:
         try:
             state = save_state(self.storage.path(state_path), self.spec, self.state)
         except OSError:
-            self.storage.remove(model_path)  # half a checkpoint is nobody's, and where the disk is full it is in the way
+            self.storage.remove(model_path)  # half a checkpoint is nobody's, and takes room where there is none
             raise
         images = self.saved_at = self.state.counters.seen
         self.stored.insert(0, StateFile(checkpoint=checkpoint, path=state_path, sha256=state.sha256, images=images))
