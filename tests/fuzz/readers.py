@@ -6,6 +6,7 @@ anything but a typed error came.
 """
 
 import argparse
+import copy
 import faulthandler
 import io
 import json
@@ -260,7 +261,7 @@ def change(draw: st.DrawFn, value: Any) -> None:
         if isinstance(value, dict) and not draw(st.integers(0, 5)):
             value[draw(st.text(max_size=6))] = value.pop(key)
         else:
-            value[key] = draw(LIES)
+            value[key] = copy.deepcopy(draw(LIES))  # it may be changed itself
         return
 
 
