@@ -4,13 +4,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test faults bench-learning bench-digits bench-training bench-serving clean
+.PHONY: help demo up test faults fuzz bench-learning bench-digits bench-training bench-serving clean
 
 help:
 	@echo 'make demo            train on handwritten digits for a minute and look at the result in demo/'
 	@echo 'make up              serve at http://127.0.0.1:8000 until Ctrl-C; data in data/'
 	@echo 'make test            lint, types, import contracts and all tests'
 	@echo 'make faults          hours: does every harm of docs/reliability.md, short and long, and shows what became of it'
+	@echo 'make fuzz            an hour and a half: the API, the readers of files and the HTTP front, fuzzed at length'
 	@echo 'make bench-learning  hours: how well all recipes learn a grid and a ring of Gaussians'
 	@echo 'make bench-training  minutes: what the trainer costs, and images a second'
 	@echo 'make bench-serving   minutes: requests a second, beside the bare generator (needs wrk; peers: see the module)'
@@ -34,6 +35,9 @@ faults: .venv/test.stamp
 	@mkdir -p build && rm -f build/faults.md
 	OMP_NUM_THREADS=1 GANYMEDE_FAULT_TABLE=build/faults.md $(BIN)/pytest tests/faults -m 'faults_long or not faults_long'; ended=$$?; \
 	cat build/faults.md; exit $$ended
+
+fuzz: .venv/test.stamp
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m fuzz_long tests/fuzz
 
 bench-learning: .venv/test.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning.points

@@ -150,7 +150,7 @@ def allowed(request: Request) -> dict[str, str]:
     return {"Allow": ", ".join(sorted(methods | heads)).upper()} if methods else {}
 
 
-async def gone_to_problem(request: Request, error: Exception) -> JSONResponse:
+async def gone_to_problem(request: Request, _: Exception) -> JSONResponse:
     """A caller who hung up in the middle of the body: no defect, and nobody reads the answer."""
     return refusal(request, meanings.MalformedRequest("the caller went away in the middle of the body"))
 

@@ -179,7 +179,7 @@ class Fuzz:
 
     def uploads(self, count: int) -> None:
         """So many forms, good and bad, to each call that takes a file."""
-        good = {"create_dataset": (), "create_model": (("pets.safetensors", self._checkpoint()),)}
+        good = {"create_dataset": FILES["create_dataset"], "create_model": (("pets.safetensors", self._checkpoint()),)}
         for path, call in (("/v1/datasets", "create_dataset"), ("/v1/models", "create_model")):
             operation, draw = self.schema[path]["POST"], Random(self.number)
             for _ in range(count):
@@ -339,10 +339,11 @@ class Form(NamedTuple):
 
 
 def form(call: str, good: tuple[tuple[str, bytes], ...], draw: Random) -> Form:
-    """A form: mostly whole, sometimes without a part, with one too many, or one that makes no sense."""
-    name = draw.choice(
-        (f"fuzz-{draw.getrandbits(60)}", f"fuzz-{draw.getrandbits(60)}", "images", "", "\x00", "ds_1", "é" * 500)
-    )
+    """A form: one in three is good, the others may lack a part, have one too many, or one that makes no sense."""
+    new = f"fuzz-{draw.getrandbits(60)}"
+    if good and draw.random() < 0.33:
+        return Form([("name", new)], [("file", draw.choice(good))])
+    name = draw.choice((new, new, "images", "", "\x00", "ds_1", "é" * 500))
     odd = [("width", draw.choice(("16", "0", "-1", "1e3", "x"))), ("height", "24"), ("other", "1"), ("name", "twice")]
     fields = [("name", name), *(draw.sample(odd, draw.choice((0, 0, 0, 1, 2))))]
     file = draw.choice((*FILES[call], *good))

@@ -70,6 +70,32 @@ def test_every_json_answer_is_a_model_with_an_example(document: dict[str, Any]) 
             assert schema.get("properties") or "example" in content or "examples" in content, f"{name} {status}"
 
 
+def test_every_link_leads_to_a_call_by_what_it_asks_for_and_the_answer_has(document: dict[str, Any]) -> None:
+    calls = {operation["operationId"]: operation for _, operation in operations(document)}
+    linked = set()
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            for link in answer.get("links", {}).values():
+                linked.add(link["operationId"])
+                asked = {one["name"] for one in calls[link["operationId"]].get("parameters", ())}
+                assert set(link.get("parameters", {})) <= asked, name
+                schema = resolved(document, answer["content"]["application/json"]["schema"])
+                for place in expressions(link):
+                    assert place.split("/")[1] in schema["properties"], f"{name} {status} {place}"
+    named = {
+        operation["operationId"] for name, operation in operations(document) if re.search("{(job|dataset|model)}", name)
+    }
+    assert named - {"get_image", "change_checkpoint", "download_checkpoint"} <= linked
+    assert {"change_checkpoint", "download_checkpoint", "create_samples", "create_interpolation"} <= linked
+
+
+def expressions(link: dict[str, Any]) -> Iterator[str]:
+    """The places in the answer that a link speaks of."""
+    for value in [*link.get("parameters", {}).values(), *link.get("requestBody", {}).values()]:
+        if isinstance(value, str):
+            yield value.removeprefix("$response.body#")
+
+
 def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
     def references(value: Any) -> Iterator[str]:
         if isinstance(value, dict):
