@@ -1,4 +1,4 @@
-"""`ganymede up`, `demo`, and the single processes of a deployment: `serve`, `work`, `migrate`."""
+"""`ganymede up`, `demo`, the single processes of a deployment, and what looks after a server."""
 
 import os
 import sys
@@ -9,6 +9,10 @@ import typer
 
 Host = Annotated[str, typer.Option(help="The address to listen at.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Where ledger and storage lie, unless they are named. Default: GANYMEDE_DATA, data."),
+]
 UntilStdinCloses = Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")]
 
 
@@ -55,9 +59,23 @@ def migrate() -> None:
     become("ledger", "migrate")
 
 
-def become(*module: str) -> NoReturn:
+def doctor(
+    data: Data = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file that the ledger names.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say what is wrong with the server whose settings these are, and what to do. Exit code 1 where anything is."""
+    wished = [*["--deep"] * deep, *["--json"] * json]
+    become("worker.doctor", "--host", host, "--port", str(port), *wished, data=data)
+
+
+def become(*module: str, data: Path | None = None) -> NoReturn:
     """Become `python -m …`: the same process, so that signals and exit status are the module's own."""
     from ganymede.stack import require_server
 
     require_server()
+    if data is not None:
+        os.environ["GANYMEDE_DATA"] = str(data.resolve())
     os.execv(sys.executable, [sys.executable, "-m", *module])
