@@ -23,8 +23,8 @@ from ledger.workers import Workers, this_host
 from worker.celery import add_task, start_consumer, stop_consumer
 from worker.crew import Crew
 from worker.devices import Device, described, devices_for
-from worker.meters import serve
 from worker.housekeeper import start_housekeeper
+from worker.meters import serve
 from worker.reconciler import Reconciler
 from worker.supervisor import Workplace
 
