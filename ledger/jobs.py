@@ -534,7 +534,7 @@ def _start_of(session: Session, origin: Origin, name: str) -> ModelRow | None:
         raise NotFound(f"checkpoint {origin.checkpoint} was retired just now", param="resume_from")
     if model.name != name:
         return None
-    _refuse_second_training(session, model)
+    _refuse_second_training(session, model, param="model")
     own = (CheckpointRow.model_id == model.id) & (CheckpointRow.number > start.number)
     newer = list(session.scalars(select(CheckpointRow.images).where(own).order_by(CheckpointRow.number)))
     if newer:
@@ -550,11 +550,11 @@ def _go_on(model: ModelRow, spec: TrainingSpec, dataset: DatasetRow) -> ModelRow
     return model
 
 
-def _refuse_second_training(session: Session, model: ModelRow) -> None:
+def _refuse_second_training(session: Session, model: ModelRow, param: str | None = None) -> None:
     """Raises Conflict where a job that has not ended trains the model."""
     other = live_job(session, (JobRow.model_id == model.id) & (JobRow.type == "train"))
     if other is not None:
-        raise Conflict(f"job {other} trains the model {model.name} already", param="model")
+        raise Conflict(f"job {other} trains the model {model.name} already", param=param)
 
 
 def _kept(job: JobRow) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from seeded import write_seeded
-from training_kit import RecordingLine, Workshop, blobs
+from training_kit import RecordingLine, Workshop, blobs, noise
 
 from gan.checkpoint import load_discriminator, load_generator, read_model
 from gan.errors import CheckpointCorrupt, Diverged
@@ -136,6 +136,39 @@ def test_without_a_state_of_its_own_it_begins_again_from_the_checkpoint_and_ends
     ends = [stocked.train("points", spec, job=f"try{n}", start=first[1]).of(SavedCheckpoint)[-1] for n in (1, 2)]
     one, other = (load_file(stocked.root / saved.state_path) for saved in ends)
     assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+def test_pairs_go_on_as_they_were_and_end_the_same_when_killed(workshop: Workshop) -> None:
+    targets = noise(200, 8, 8, channels=1)
+    workshop.pack("pairs", targets, inputs=255 - targets)
+    first = trained(workshop, "pairs", "r3gan", network={"width": 4, "latent_dim": 6}, l1=1.0)
+    spec = going_on(workshop, "pairs", first, l1=1.0)
+    assert spec.network.architecture == "unet"
+    begun = begin_from(workshop.root / first[1].path, first[1].sha256, spec, CPU)
+    was, now = load_file(workshop.root / first[1].state_path), state_tensors(begun.state)
+    assert [name for name in now if name.startswith("generator.") and not torch.equal(now[name], was[name])] == []
+    whole = workshop.train("pairs", spec, job="whole", start=first[1])
+    line = RecordingLine(until=lambda report: isinstance(report, Metrics))
+    saved = workshop.train("pairs", spec, job="parts", line=line, start=first[1]).of(SavedCheckpoint)
+    rest = workshop.train("pairs", spec, job="parts", epoch=2, resume=saved[::-1])
+    ends = [load_file(workshop.root / x.of(SavedCheckpoint)[-1].state_path) for x in (whole, rest)]
+    assert [name for name in ends[0] if not torch.equal(ends[0][name], ends[1][name])] == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here: going on upon one is not tested")
+@pytest.mark.parametrize(("dataset", "recipe"), KINDS)
+def test_on_a_gpu_it_begins_with_the_same_weights_and_goes_on(stocked: Workshop, dataset: str, recipe: str) -> None:
+    first = trained(stocked, dataset, recipe)
+    spec = going_on(stocked, dataset, first)
+    begun = begin_from(stocked.root / first[1].path, first[1].sha256, spec, torch.device("cuda:0"))
+    was = load_generator(stocked.root / first[1].path, ema=0.0 if spec.ema_halflife else None).module.state_dict()
+    now = begun.state.players.generator.state_dict()
+    assert all(torch.equal(tensor.cpu(), was[name]) for name, tensor in now.items())
+    line = RecordingLine(until=lambda report: isinstance(report, Metrics))
+    saved = stocked.train(dataset, spec, job="gpu", line=line, start=first[1], device="cuda:0").of(SavedCheckpoint)
+    rest = stocked.train(dataset, spec, job="gpu", epoch=2, resume=saved[::-1], device="cuda:0")
+    assert rest.of(SavedCheckpoint)[-1].images == 2 * first[1].images
+    assert rest.of(Done) == [Done(ended_by="images")]
 
 
 # ---- units ----
