@@ -1,11 +1,12 @@
 """The process of one job: `python -m worker.child REPORT_FD`, its orders on stdin, its reports on that descriptor.
 
 It owns a process group, takes orders from its supervisor alone (SIGINT and SIGTERM are meant for the worker and are
-ignored), ends at once when the control pipe closes, and fences itself at the last lease deadline it was told: a job
-that another worker may hold by now is not worked on here.
+ignored), ends at once when the control pipe closes or its supervisor dies, and fences itself at the last lease deadline
+it was told: a job that another worker may hold by now is not worked on here.
 """
 
 import argparse
+import ctypes
 import importlib
 import logging
 import os
@@ -37,6 +38,9 @@ JOBS = {
 ABANDONED = 74
 """Exit status of a child whose supervisor is gone (EX_IOERR)."""
 
+PR_SET_PDEATHSIG = 1
+"""Linux's prctl(2): the signal that this process gets when the thread that started it ends."""
+
 NICE = 10
 OOM_SCORE = "500"
 
@@ -53,6 +57,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     options = parser.parse_args(arguments)
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
+    end_with_supervisor()
     os.set_inheritable(options.report, False)
     install("json", "INFO", Concealment())  # its worker reads it, and logs it under the job
     table = importlib.import_module(options.jobs).JOBS if options.jobs else JOBS
@@ -219,6 +224,15 @@ def _lower(which: int, soft: int, hard: int) -> None:
 
 
 # ---- manners ----
+
+
+def end_with_supervisor() -> None:
+    """Have the kernel end this process with its supervisor's thread, whatever it is about.
+
+    The control pipe says it too, but nobody reads it while a library is loaded or native code holds the interpreter.
+    """
+    with suppress(OSError, AttributeError):  # another kernel: the pipe has to do
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def yield_to_others() -> None:

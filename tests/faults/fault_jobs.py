@@ -3,6 +3,7 @@
 The line, `job epoch pid`, is written below the storage root before the act: what was run is known whatever it did.
 """
 
+import ctypes
 import os
 import signal
 import time
@@ -50,6 +51,11 @@ def once(assignment: Assignment, line: ControlLine) -> None:
     (listen if assignment.epoch == 1 else nothing)(assignment, line)
 
 
+def hold_interpreter(assignment: Assignment, line: ControlLine) -> None:
+    """In native code, as when a large library is loaded: no thread of Python's runs meanwhile."""
+    ctypes.PyDLL(None).sleep(120)
+
+
 def kill_child(assignment: Assignment, line: ControlLine) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -60,7 +66,7 @@ def kill_worker(assignment: Assignment, line: ControlLine) -> None:
 
 
 ACTS: dict[str, Callable[[Assignment, ControlLine], None]] = {
-    act.__name__: act for act in (nothing, moment, listen, once, kill_child, kill_worker)
+    act.__name__: act for act in (nothing, moment, listen, once, hold_interpreter, kill_child, kill_worker)
 }
 
 

@@ -143,6 +143,19 @@ def test_a_training_killed_at_random_steps_ends_bit_for_bit_as_one_left_alone(tm
     kill_in_turn(tmp_path, Plan(10), [kill_both, kill_group, kill_child])
 
 
+def test_a_child_in_native_code_is_gone_with_its_supervisor_all_the_same(tmp_path: Path) -> None:
+    with house_in(tmp_path) as house:
+        job = house.stub("hold_interpreter")
+        worker = house.worker("light", jobs="fault_jobs")
+        eventually(lambda: house.events(job, "job.started"))
+        child = house.child(worker)
+        time.sleep(0.5)  # it has said that it began, and goes on into native code
+        worker.kill()
+        killed = time.monotonic()
+        eventually(lambda: gone(child), 60, pause=0.005)
+        assert time.monotonic() - killed < SOON
+
+
 @pytest.mark.faults_long
 @pytest.mark.timeout(7200)
 def test_a_training_whose_workers_are_killed_a_hundred_times_ends_bit_for_bit_as_one_left_alone(tmp_path: Path) -> None:
