@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from ledger_making import Maker
 from servers import PostgreSQL
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from gan.errors import ChecksumMismatch, Conflict, GanymedeError, InvalidRequest, LedgerMismatch, NotFound, StorageFull
 from ledger import backup
@@ -446,6 +447,31 @@ def test_a_backup_of_either_database_is_restored_into_postgresql(
         assert newer.number > max(row[0] for row in before["jobs"])
         with pytest.raises(Conflict, match="not empty"):
             copied(ledger, target)
+    finally:
+        target.close()
+
+
+def emptied(ledger: Ledger) -> None:
+    with ledger.writing() as session:
+        session.execute(text(f"TRUNCATE {', '.join(table.name for table in TABLES)} RESTART IDENTITY CASCADE"))
+
+
+def test_a_dump_of_postgresqls_own_tools_is_restored_as_documented(
+    postgresql: PostgreSQL, postgresql_ledger: Ledger, other: str, tmp_path: Path
+) -> None:
+    """With a copy of the storage it is a backup too; jobs that ran are taken up when their lease has passed."""
+    emptied(postgresql_ledger)
+    jobs = Jobs(postgresql_ledger)
+    job = Maker(jobs, Datasets(postgresql_ledger)).held(lease=-1)
+    before = rows(postgresql_ledger)
+    tools, dump = Path(postgresql._server.bin_path), tmp_path / "ledger.dump"
+    subprocess.run([tools / "pg_dump", "--format", "custom", "--file", dump, postgresql.url], check=True)
+    subprocess.run([tools / "pg_restore", "--no-owner", "--dbname", other, dump], check=True)
+    target = Ledger(other)
+    try:
+        target.check_version()
+        assert rows(target) == before
+        assert [(one.id, one.status) for one in Jobs(target).expire()] == [(job.id, "queued")]
     finally:
         target.close()
 
