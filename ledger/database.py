@@ -33,6 +33,9 @@ more, would else keep its locks, and whoever needs them waiting, until it goes o
 EVENT_LOCK = 0x67616E79
 """PostgreSQL advisory lock that makes event numbers grow in the order of commits."""
 
+STILL = ("jobs", "datasets", "models", "checkpoints", "previews")
+"""The tables that name files, in the order in which writers come to them."""
+
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -80,6 +83,34 @@ class Ledger:
         with _away(), self._writers.begin() as session:
             yield session
             _write_events(session)
+
+    @contextmanager
+    def whole(self) -> Iterator[Connection]:
+        """A connection in one transaction, which sees the ledger as it was when it began: for tables as a whole.
+
+        Raises Unavailable when the database is away.
+        """
+        options = {} if self._sqlite else {"isolation_level": "REPEATABLE READ"}
+        with _away(), self._engine.execution_options(**options).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nobody writes while the block lasts; let it be short. Raises Unavailable where writers do not make way."""
+        with self.writing() as session:
+            session.connection()
+            if not self._sqlite:
+                session.execute(text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
+                session.execute(text(f"LOCK TABLE {', '.join(STILL)} IN SHARE MODE"))
+            yield
+
+    def known_version(self, version: str) -> bool:
+        """Whether this program can bring a ledger of that version to its own."""
+        return any(script.revision == version for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+    def version(self) -> str | None:
+        """The version of its schema; None where there is no ledger yet. Raises Unavailable."""
+        return self._version()
 
     def stamp(self) -> Stamp | Unstamped:
         """Says whether anything was committed since it was last asked, where the database knows; for one thread."""

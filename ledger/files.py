@@ -21,7 +21,12 @@ class Named(NamedTuple):
 def named(ledger: Ledger) -> list[Named]:
     """Everything that the ledger names, in one snapshot on SQLite, the newest checkpoints first."""
     with ledger.reading() as session:
-        return list(dict.fromkeys(name for kind in KINDS for name in kind(session)))
+        return named_in(session)
+
+
+def named_in(session: Session) -> list[Named]:
+    """`named`, by a session's own snapshot."""
+    return list(dict.fromkeys(name for kind in KINDS for name in kind(session)))
 
 
 def _checkpoints(session: Session) -> Iterator[Named]:

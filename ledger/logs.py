@@ -123,7 +123,7 @@ class Words(logging.Formatter):
 class Json(logging.Formatter):
     """For machines: one JSON object a line."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

@@ -71,6 +71,22 @@ def doctor(
     become("worker.doctor", "--host", host, "--port", str(port), *wished, data=data)
 
 
+def backup(
+    target: Annotated[Path, typer.Argument(help="A new folder, or a new file that ends in .tar.")],
+    data: Data = None,
+) -> None:
+    """Back up the ledger and all files that it names, consistent with one another, while everything runs."""
+    become("ledger.backup", "make", str(target.absolute()), data=data)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder or .tar that `ganymede backup` made.")],
+    data: Data = None,
+) -> None:
+    """Fill an empty server from a backup; jobs that ran then go on from their newest checkpoints."""
+    become("ledger.backup", "restore", str(source.absolute()), data=data)
+
+
 def become(*module: str, data: Path | None = None) -> NoReturn:
     """Become `python -m …`: the same process, so that signals and exit status are the module's own."""
     from ganymede.stack import require_server
