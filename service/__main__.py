@@ -14,6 +14,7 @@ from ledger.database import Ledger
 from ledger.lifeline import end_with_parent
 from ledger.settings import Settings, read_settings
 from service.app import create_app
+from service.connections import Connection
 
 GRACE_SECONDS = 4
 """How long requests in flight may go on once the service ends; long polls are answered at once."""
@@ -86,6 +87,7 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
         app,
         host=arguments.host,
         port=arguments.port,
+        http=Connection,
         log_config=None,
         access_log=settings.log_level == "debug",
         server_header=False,
