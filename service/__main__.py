@@ -14,7 +14,7 @@ from ledger.database import Ledger
 from ledger.lifeline import end_with_parent
 from ledger.settings import Settings, read_settings
 from service.app import create_app
-from service.protocol import Protocol
+from service.connections import Connection
 
 GRACE_SECONDS = 4
 """How long requests in flight may go on once the service ends; long polls are answered at once, and streams end."""
@@ -86,7 +86,7 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
         app,
         host=arguments.host,
         port=arguments.port,
-        http=Protocol,
+        http=Connection,
         log_config=None,
         access_log=False,  # the envelope has a line for each request, without what its query says
         server_header=False,

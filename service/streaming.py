@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from gan.errors import Unavailable
 from ledger.jobs import Jobs
 from ledger.records import Event
+from service.connections import hang_up
 from service.feeds import Feed, Feeds, Lagging, event_frame, metrics_frame
-from service.protocol import hang_up
 
 EVENT_STREAM: Final = "text/event-stream"
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}

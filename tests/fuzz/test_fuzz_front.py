@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -35,6 +36,7 @@ MOST_GROWTH = 48 * 2**20
 class Server(NamedTuple):
     process: psutil.Process
     address: tuple[str, int]
+    log: Path
 
     def serves(self) -> bool:
         answer = httpx.get("http://{}:{}/livez".format(*self.address), timeout=PATIENCE)
@@ -46,8 +48,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("front")
     with (folder / "log").open("wb") as log, process(folder / "data", stderr=log) as (child, url):
         address = httpx.URL(url)
-        yield Server(psutil.Process(child.pid), (address.host, address.port or 0))
-    assert b"Traceback" not in (folder / "log").read_bytes()
+        yield Server(psutil.Process(child.pid), (address.host, address.port or 0), folder / "log")
+    assert trace_in(folder / "log") == ""
+
+
+def trace_in(log: Path) -> str:
+    """The end of the first trace that a log has."""
+    _, found, rest = log.read_text(errors="replace").partition("Traceback")
+    return found and rest.partition(" WARNING ")[0][-3000:]
 
 
 class Said(NamedTuple):
@@ -188,6 +196,17 @@ def test_requests_one_after_the_other_are_answered_in_their_order(server: Server
     said = say(server, requests, answers=300)
     assert said.statuses == [200] * 300
     assert said.ids == [b"number-%d" % i for i in range(300)]
+
+
+def test_rubbish_behind_requests_ends_them_without_a_trace(server: Server) -> None:
+    """The first is being answered, in a thread, when the connection ends; the second waits behind it."""
+    slow = POST + b"Content-Length: 2\r\n\r\n{}"
+    for _ in range(20):
+        said = say(server, slow + WHOLE + b"\x00rubbish\r\n\r\n", answers=4)
+        assert said.closed
+        assert said.statuses[-1] == 400
+    assert server.serves()
+    assert trace_in(server.log) == ""
 
 
 def test_a_head_without_end_is_cut_off_in_little_memory(server: Server) -> None:
