@@ -47,6 +47,11 @@ app.command(rich_help_panel="Server")(server.demo)
 app.command(rich_help_panel="Server")(server.serve)
 app.command(rich_help_panel="Server")(server.work)
 app.command(rich_help_panel="Server")(server.migrate)
+app.command(
+    rich_help_panel="Server",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(server.keys)
 app.add_typer(datasets.app, name="datasets")
 app.command()(train.train)
 app.command()(evaluate.evaluate)

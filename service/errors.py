@@ -27,6 +27,9 @@ STATUS: Final[dict[type[meanings.GanymedeError], HTTPStatus]] = {
     meanings.GanymedeError: HTTPStatus.INTERNAL_SERVER_ERROR,
     meanings.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     meanings.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    meanings.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    meanings.Forbidden: HTTPStatus.FORBIDDEN,
+    meanings.QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     meanings.NotFound: HTTPStatus.NOT_FOUND,
     meanings.Conflict: HTTPStatus.CONFLICT,
     meanings.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
@@ -109,7 +112,7 @@ async def meaning_to_problem(request: Request, error: Exception) -> JSONResponse
     """A `GanymedeError` by the table; a 503 says when to come back."""
     assert isinstance(error, meanings.GanymedeError)
     if status_of(type(error)) >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s: %s", type(error).__name__, error.message)
+        logger.error("%s: %s", type(error).__name__, error)
     return refusal(request, error)
 
 
@@ -117,7 +120,7 @@ def refusal(request: Request, error: meanings.GanymedeError) -> JSONResponse:
     """The problem document of an error, by the table."""
     status = status_of(type(error))
     errors = [FieldError(pointer=_pointer(error.param.split(".")), message=error.message)] if error.param else []
-    headers = retry_after(status, getattr(error, "retry_after", RETRY_AFTER))
+    headers = advice(status, getattr(error, "retry_after", RETRY_AFTER))
     return problem(request, status, error.code, error.message, param=error.param, errors=errors, headers=headers)
 
 
@@ -126,9 +129,15 @@ def status_of(kind: type[meanings.GanymedeError]) -> HTTPStatus:
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
 
 
-def retry_after(status: int, seconds: int) -> dict[str, str]:
-    """The header that goes with a 503; none with any other status."""
-    return {"Retry-After": str(seconds)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+LATER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
+"""Statuses that say when to come back."""
+
+
+def advice(status: int, seconds: int) -> dict[str, str]:
+    """The header that goes with a 429 or 503, and with a 401; none with any other status."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer realm="ganymede"'}
+    return {"Retry-After": str(seconds)} if status in LATER else {}
 
 
 async def http_to_problem(request: Request, error: Exception) -> JSONResponse:

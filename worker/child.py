@@ -155,8 +155,12 @@ def failure(error: Exception) -> Failed:
     """The typed failure that an exception of a job means."""
     if isinstance(error, JobFailure):
         return Failed(code=error.code, message=error.message, param=error.param)
-    text = f"{type(error).__name__}: {error}".strip()
-    return Failed(code=_code(error), message=text[:1000])
+    return Failed(code=_code(error), message=f"{type(error).__name__}: {_words(error)}".strip()[:1000])
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, for callers: an error of the operating system without the file that it names."""
+    return str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _code(error: Exception) -> str:

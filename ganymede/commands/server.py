@@ -1,4 +1,4 @@
-"""`ganymede up`, `demo`, and the single processes of a deployment: `serve`, `work`, `migrate`."""
+"""`ganymede up`, `demo`, and the single processes of a deployment: `serve`, `work`, `migrate`, `keys`."""
 
 import os
 import sys
@@ -53,6 +53,17 @@ def work(
 def migrate() -> None:
     """Bring the ledger's database to this version."""
     become("ledger", "migrate")
+
+
+def keys(
+    context: typer.Context,
+    data: Annotated[
+        Path, typer.Option(envvar="GANYMEDE_DATA", help="As of `ganymede up`.", file_okay=False, hidden=True)
+    ] = Path("data"),
+) -> None:
+    """Make, list and revoke API keys, and see who changed what (create, list, revoke, audit), in the ledger itself."""
+    os.environ["GANYMEDE_DATA"] = str(data.resolve())
+    become("ledger", "keys", *context.args)
 
 
 def become(*module: str) -> NoReturn:
