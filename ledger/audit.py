@@ -16,7 +16,7 @@ DAY: Final = 86_400.0
 
 
 class Audit:
-    """The audit record of a ledger. Every method is one transaction; all raise Unavailable when the database is away."""
+    """The audit record. Every method is one transaction; all raise Unavailable when the database is away."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

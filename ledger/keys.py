@@ -1,8 +1,8 @@
 """API keys and browsers' sessions: made, looked up by what their holder shows, revoked.
 
-The ledger never holds what a holder shows, only its SHA-256. That a fast hash is enough, and a slow one (bcrypt, Argon2)
-would only cost time, is because these are no passwords: each is 256 random bits, which nobody can try out, so that there
-is nothing for slowness to protect.
+The ledger never holds what a holder shows, only its SHA-256. A fast hash is enough here, and a slow one (bcrypt,
+Argon2) would only cost time, because these are no passwords: each is 256 random bits, which nobody can try out one by
+one, so that there is nothing for slowness to protect.
 """
 
 import hashlib
@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session
 
 from gan.errors import Conflict, InvalidRequest, NotFound
 from gan.spec import NAME_PATTERN
+from ledger.acting import acting_key
 from ledger.clock import now
 from ledger.database import Ledger, mint
 from ledger.mapping import key_record
 from ledger.queries import by_reference
+from ledger.quotas import check_bytes, check_jobs
 from ledger.records import Key, KeyQuotas, Pass
 from ledger.tables import KeyRow, SessionRow
 
@@ -98,10 +100,18 @@ class Keys:
         with self._ledger.writing() as session:
             session.execute(update(KeyRow).where(KeyRow.id.in_(list(ids))).values(used_at=now()))
 
+    def check_quotas(self, more: int = 0, *, jobs: bool = True) -> None:
+        """Raises QuotaExceeded where the acting key may make no further job (`jobs`), or not store `more` bytes."""
+        if acting_key() is not None:
+            with self._ledger.reading() as session:
+                if jobs:
+                    check_jobs(session)
+                check_bytes(session, more)
+
     # ---- sessions ---------------------------------------------------------------------------------------------------
 
     def open_session(self, key_id: str, seconds: float = SESSION_SECONDS) -> tuple[str, float]:
-        """Trade a key for a session: what its cookie holds, and when it ends (Unix seconds): with the key at the latest.
+        """Trade a key for a session: what its cookie holds, and when it ends (Unix seconds; not after the key).
 
         Raises NotFound where the key no longer holds.
         """

@@ -56,7 +56,7 @@ def stored_bytes(session: Session, key_id: str) -> int:
         .join(ModelRow, ModelRow.id == CheckpointRow.model_id)
         .where(ModelRow.key_id == key_id)
     )
-    return int(session.scalars(datasets).one()) + int(session.scalars(checkpoints).one())
+    return sum(int(session.scalars(summed).one() or 0) for summed in (datasets, checkpoints))
 
 
 def _acting(session: Session) -> KeyRow | None:
