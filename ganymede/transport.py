@@ -13,12 +13,13 @@ from ganymede.errors import (
     GanymedeError,
     NotGanymede,
     ServerUnreachable,
+    TooManyRequests,
     Unavailable,
     UsageError,
     problem_class,
 )
 
-PATIENCE: Final[dict[type[GanymedeError], float]] = {ServerUnreachable: 2.0, Unavailable: 20.0}
+PATIENCE: Final[dict[type[GanymedeError], float]] = {ServerUnreachable: 2.0, Unavailable: 20.0, TooManyRequests: 20.0}
 """Seconds for which what changes nothing is tried again, by what goes wrong; a refused connection rarely passes."""
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -66,7 +67,7 @@ class Transport:
         wait: float = 0.0,
         away: Away | None = None,
     ) -> httpx.Response:
-        """A GET, tried again on broken connections and 503 for `patience` seconds (default: `PATIENCE`).
+        """A GET, tried again on broken connections, 503 and 429 for `patience` seconds (default: `PATIENCE`).
 
         `wait` is how many seconds the server was asked to hold its answer back; `away` is told once that it is waited
         for.
@@ -101,7 +102,7 @@ class Transport:
 
 
 def patiently(attempt: Callable[[], T], patience: float | None, away: Away | None = None) -> T:
-    """The result of `attempt`, made again while it raises `ServerUnreachable` or `Unavailable` and patience lasts.
+    """The result of `attempt`, made again while it raises one of `PATIENCE` and patience lasts.
 
     `away` is told the first of these errors, where it is not the last.
     """
@@ -109,7 +110,7 @@ def patiently(attempt: Callable[[], T], patience: float | None, away: Away | Non
     for number in itertools.count():
         try:
             return attempt()
-        except (ServerUnreachable, Unavailable) as error:
+        except tuple(PATIENCE) as error:
             left = (PATIENCE[type(error)] if patience is None else patience) - (time.monotonic() - started)
             delay = _delay(error, number)
             if delay > left:
@@ -122,7 +123,7 @@ def patiently(attempt: Callable[[], T], patience: float | None, away: Away | Non
 
 def _delay(error: GanymedeError, number: int) -> float:
     """Seconds to wait: what the server says, else doubling from 0.1 to 5."""
-    said = error.retry_after if isinstance(error, Unavailable) else None
+    said = error.retry_after if isinstance(error, (Unavailable, TooManyRequests)) else None
     return float(said if said is not None else min(0.1 * 2**number, 5.0))
 
 
