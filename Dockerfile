@@ -50,8 +50,10 @@ RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb
 COPY --from=wheel /wheels/ wheels/
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps wheels/*.whl
 
-# One thread for whatever is not told otherwise: training and serving set their own number (GANYMEDE_*_THREADS).
+# One thread for whatever is not told otherwise: training and serving set their own number (GANYMEDE_*_THREADS). In its
+# container the service listens beyond loopback, which it does only where keys are required.
 ENV GANYMEDE_DATA=/data \
+    GANYMEDE_API_KEYS_REQUIRED=true \
     OMP_NUM_THREADS=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONSAFEPATH=1 \

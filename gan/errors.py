@@ -3,6 +3,9 @@
 GanymedeError
 ├── InvalidRequest          the caller understood the API but asked for something impossible; change the named field
 │   └── MalformedRequest    the body could not be read at all; send valid JSON or multipart
+├── Unauthenticated         no API key, or one that is unknown, revoked or expired; send one that holds
+├── Forbidden               a key without the scope, or a page of another site; ask for a key that may do this
+├── QuotaExceeded           the caller's own quota; try again after `retry_after` seconds
 ├── NotFound                no such dataset, job, model or checkpoint (or it was deleted); list what there is
 ├── Conflict                the thing exists but is in the wrong state; wait, rename or cancel first
 ├── NotAcceptable           no format in `Accept` can be served; pick one from the detail
@@ -50,6 +53,29 @@ class MalformedRequest(InvalidRequest):
     code = "malformed_request"
 
 
+class Unauthenticated(GanymedeError):
+    """Raised by the service where a key is needed and none came that holds. Which of these it is, is not said."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(GanymedeError):
+    """Raised by the service for a key without the scope that a call needs, and for calls that a page of another site
+    makes."""
+
+    code = "forbidden"
+
+
+class QuotaExceeded(GanymedeError):
+    """Raised where a key has used up what it may have; the message names the quota. `retry_after` is in seconds."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class NotFound(GanymedeError):
     """Raised by the ledger for unknown or deleted ids and names."""
 
@@ -81,13 +107,22 @@ class LimitExceeded(GanymedeError):
 
 
 class Unavailable(GanymedeError):
-    """Raised where the database is away, the server drains or its queue is full. `retry_after` is in seconds."""
+    """Raised where the database is away, the server drains or its queue is full. `retry_after` is in seconds.
+
+    `reason` is for whoever runs the server: it is part of the text, which logs and commands show, and not of `message`,
+    which callers are told. A driver's words name hosts, users and files.
+    """
 
     code = "unavailable"
 
-    def __init__(self, message: str, *, retry_after: int = 2) -> None:
+    def __init__(self, message: str, *, retry_after: int = 2, reason: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """The message, and the reason where there is one."""
+        return f"{self.message}: {self.reason}" if self.reason else self.message
 
 
 class ChecksumMismatch(GanymedeError):

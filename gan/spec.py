@@ -632,6 +632,12 @@ class MemoryRequest(Request):
     kept: bool = False
 
 
+class SessionRequest(Request):
+    """Body of `POST /v1/session`: the API key that is traded, where it is not in `Authorization`."""
+
+    key: str = Field(min_length=1, max_length=200)
+
+
 class CheckpointRequest(Request):
     """Body of `PATCH /v1/models/{model}/checkpoints/{checkpoint}`: a pinned checkpoint is never retired."""
 

@@ -142,8 +142,9 @@ def unlike_its_critic(request: TrainRequest, spec: TrainingSpec, start: Start) -
 OTHERWISE = "choose a dataset like the one that it learned, or train a new model"
 ALIKE: dict[str, Callable[[DatasetFacts, Start], bool]] = {
     "none": lambda *_: True,
-    "class": lambda facts, start: len(facts.classes) == start.network.conditioning.size
-    and start.classes in ((), facts.classes),
+    "class": lambda facts, start: (
+        len(facts.classes) == start.network.conditioning.size and start.classes in ((), facts.classes)
+    ),
     "vector": lambda facts, start: facts.condition_dims == start.network.conditioning.size,
     "image": lambda facts, start: facts.input_channels == start.network.conditioning.size,
 }

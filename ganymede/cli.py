@@ -50,6 +50,11 @@ app.command(rich_help_panel="Server")(server.migrate)
 app.command(rich_help_panel="Server")(server.doctor)
 app.command(rich_help_panel="Server")(server.backup)
 app.command(rich_help_panel="Server")(server.restore)
+app.command(
+    rich_help_panel="Server",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(server.keys)
 app.add_typer(datasets.app, name="datasets")
 app.command()(train.train)
 app.command()(evaluate.evaluate)

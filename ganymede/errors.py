@@ -116,7 +116,7 @@ class BadRequest(ProblemError):
 class NotAuthorized(ProblemError):
     """No key, an unknown one, or one without the scope."""
 
-    remedy = "set GANYMEDE_API_KEY to a key that may do this"
+    remedy = "set GANYMEDE_API_KEY to a key that may do this (where the server runs, `ganymede keys create` makes one)"
 
 
 class NotFound(ProblemError):

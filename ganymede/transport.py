@@ -16,12 +16,18 @@ from ganymede.errors import (
     InProgress,
     NotGanymede,
     ServerUnreachable,
+    TooManyRequests,
     Unavailable,
     UsageError,
     problem_class,
 )
 
-PATIENCE: Final[dict[type[GanymedeError], float]] = {ServerUnreachable: 2.0, Unavailable: 20.0, InProgress: 30.0}
+PATIENCE: Final[dict[type[GanymedeError], float]] = {
+    ServerUnreachable: 2.0,
+    Unavailable: 20.0,
+    TooManyRequests: 20.0,
+    InProgress: 30.0,
+}
 """Seconds for which what changes nothing is tried again, by what goes wrong; a refused connection rarely passes."""
 
 LOST_PATIENCE: Final = 30.0
@@ -74,7 +80,7 @@ class Transport:
         wait: float = 0.0,
         away: Away | None = None,
     ) -> httpx.Response:
-        """A GET, tried again on broken connections and 503 for `patience` seconds (default: `PATIENCE`).
+        """A GET, tried again on broken connections, 503 and 429 for `patience` seconds (default: `PATIENCE`).
 
         `wait` is how many seconds the server was asked to hold its answer back; `away` is told once that it is waited
         for.
@@ -147,7 +153,7 @@ def patiently(attempt: Callable[[], T], patience: float | None, away: Away | Non
 
 def delay_after(error: GanymedeError, number: int) -> float:
     """Seconds to wait: what the server says, else doubling from 0.1 to 5."""
-    said = error.retry_after if isinstance(error, Unavailable | InProgress) else None
+    said = error.retry_after if isinstance(error, Unavailable | TooManyRequests | InProgress) else None
     return float(said if said is not None else min(0.1 * 2**number, 5.0))
 
 

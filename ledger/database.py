@@ -176,7 +176,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Unavailable(f"the ledger's folder cannot be made: {error}") from error
+        raise Unavailable("the ledger's folder cannot be made", reason=str(error)) from error
 
 
 def _normal(url: str) -> URL:
@@ -276,7 +276,8 @@ def _away() -> Iterator[None]:
     except (OperationalError, InterfaceError, InternalError) as error:
         if not _is_away(error):
             raise
-        raise Unavailable(f"the database cannot be reached: {str(error.orig).splitlines()[0]}") from error
+        reason = str(error.orig).splitlines()[0]
+        raise Unavailable("the database cannot be reached", reason=reason) from error
 
 
 def _is_away(error: DBAPIError) -> bool:

@@ -13,6 +13,7 @@ from ledger.idempotency import note
 from ledger.jobs import add_job, live_job, succeed
 from ledger.mapping import dataset_record
 from ledger.queries import by_reference, page
+from ledger.quotas import check_bytes
 from ledger.records import Dataset, Packed, Page
 from ledger.tables import DatasetRow, JobRow
 
@@ -43,6 +44,7 @@ class Datasets:
         directory}`; `width` and `height` ask for a resolution.
         """
         with self._ledger.writing() as session:
+            check_bytes(session)
             _refuse_failed(session, name)
             row = DatasetRow(id=id or mint("ds"), name=name, source=source, asked_width=width, asked_height=height)
             session.add(row)

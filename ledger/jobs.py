@@ -22,6 +22,7 @@ from ledger.mapping import checkpoint_record, dataset_record, event_record, job_
 from ledger.moves import end, held_under, hold, lock, lose, move
 from ledger.places import Glance, glances, places
 from ledger.queries import page, page_numbers
+from ledger.quotas import check_bytes, check_jobs
 from ledger.records import Dataset, Event, Job, MetricsRow, Page, Preview, Published, Saved
 from ledger.retention import KEPT_BEST, KEPT_STATES, drop_barren, replace, retire
 from ledger.states import CANCELLED, HELD, LET_GO, PAUSED, QUEUES, RESUMED, TERMINAL
@@ -79,6 +80,7 @@ class Jobs:
         NotFound where the checkpoint has gone.
         """
         with self._ledger.writing() as session:
+            check_bytes(session)
             ready = _ready(session, dataset.id)
             same = _start_of(session, spec.resume_from, model_name) if spec.resume_from else None
             model = _add_model(session, spec, ready, model_name) if same is None else _go_on(same, spec, ready)
@@ -444,7 +446,8 @@ class Jobs:
 
 
 def add_job(session: Session, *, type: str, **fields: Any) -> Job:
-    """Add a queued job in this transaction."""
+    """Add a queued job in this transaction. Raises QuotaExceeded where the acting key has as many as it may."""
+    check_jobs(session)
     row = JobRow(id=mint("job"), type=type, queue=QUEUES[type], **fields)
     session.add(row)
     note(session, row.id)

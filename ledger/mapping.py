@@ -6,12 +6,14 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ledger.records import Checkpoint, Dataset, Event, Job, MetricsRow, Model, Preview, Worker
+from ledger.records import Checkpoint, Dataset, Event, Job, Key, MetricsRow, Model, Preview, Worker, Write
 from ledger.tables import (
+    AuditRow,
     CheckpointRow,
     DatasetRow,
     EventRow,
     JobRow,
+    KeyRow,
     MetricsTable,
     ModelRow,
     PreviewRow,
@@ -75,3 +77,13 @@ def preview_record(row: PreviewRow) -> Preview:
 def worker_record(row: WorkerRow) -> Worker:
     """A worker."""
     return _copied(Worker, row)
+
+
+def key_record(row: KeyRow) -> Key:
+    """An API key."""
+    return _copied(Key, row)
+
+
+def write_record(row: AuditRow) -> Write:
+    """A row of the audit record."""
+    return _copied(Write, row)

@@ -14,6 +14,7 @@ from ledger.idempotency import note
 from ledger.jobs import live_job
 from ledger.mapping import checkpoint_record, model_record
 from ledger.queries import by_reference, page
+from ledger.quotas import check_bytes
 from ledger.records import Checkpoint, Model, Page, StateFile, StoredModel
 from ledger.tables import GOES_ON_FROM, CheckpointRow, JobRow, ModelRow
 
@@ -43,6 +44,7 @@ class Models:
         said = {name: getattr(stored, name) for name in ("id", "name", "recipe", "network", "classes")}
         file = {name: getattr(stored, name) for name in ("images", "path", "bytes", "sha256")}
         with self._ledger.writing() as session:
+            check_bytes(session, stored.bytes)
             model = ModelRow(**said)
             session.add(model)
             try:

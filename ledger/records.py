@@ -1,6 +1,6 @@
 """What the ledger hands out: frozen records, detached from any session. Times are Unix seconds by database time."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, TypeVar
 
 from gan.spec import DatasetFacts, ImageShape, PointShape
@@ -254,3 +254,55 @@ class Worker:
     device: str
     heartbeat: float
     created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyQuotas:
+    """What a key may have at most; None: as much as it likes."""
+
+    requests_per_second: float | None = None
+    images_per_second: float | None = None
+    concurrent_jobs: int | None = None
+    stored_bytes: int | None = None
+
+    def columns(self) -> dict[str, float | int | None]:
+        """The quotas by the names of a key's columns."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key, without what its holder shows. `revoked_at` and `expires_at`: since or until when it holds."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    requests_per_second: float | None
+    images_per_second: float | None
+    concurrent_jobs: int | None
+    stored_bytes: int | None
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    used_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a key or a session lets its holder be, and until when (None: until it is revoked)."""
+
+    key: Key
+    expires_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A call that changes something, as the audit record has it. `key_id` is None where keys are off."""
+
+    created_at: float
+    key_id: str | None
+    address: str | None
+    method: str
+    path: str
+    status: int
+    request_id: str

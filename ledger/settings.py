@@ -89,6 +89,17 @@ class Settings(BaseSettings):
         "127.0.0.1", description="The address that workers serve their metrics at; whoever reaches it may read them."
     )
 
+    api_keys_required: bool = Field(
+        False,
+        description="Whether every call needs an API key. Beyond loopback the service starts only where it is so.",
+    )
+    allowed_hosts: str | None = Field(
+        None,
+        description="Further names, with commas between, by which browsers may know this service: of a proxy before it "
+        "that changes `Host`, or where no keys are required and it is called by another name than its own.",
+    )
+    audit_days: Seconds = Field(90.0, description="How long the audit record of writes is kept, in days.")
+
     max_upload_bytes: Count = Field(2 * 2**30, description="Largest upload, in bytes.")
     max_json_bytes: Count = Field(16 * 2**20, description="Largest JSON body, in bytes.")
     max_archive_entries: Count = Field(
@@ -152,6 +163,11 @@ class Settings(BaseSettings):
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError(f"{PREFIX}HEARTBEAT_SECONDS: must be at most half of {PREFIX}LEASE_SECONDS")
         return self
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """`allowed_hosts`, one by one and in lower case."""
+        return frozenset(name.strip().lower() for name in (self.allowed_hosts or "").split(",") if name.strip())
 
     @property
     def embedded(self) -> bool:

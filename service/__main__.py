@@ -4,17 +4,18 @@ import argparse
 import signal
 import socket
 import sys
+from ipaddress import ip_address
 
 import uvicorn
 from fastapi import FastAPI
 
-from gan.errors import GanymedeError
+from gan.errors import GanymedeError, InvalidRequest
 from ledger import logs
 from ledger.database import Ledger
 from ledger.lifeline import end_with_parent
 from ledger.settings import Settings, read_settings
 from service.app import create_app
-from service.connections import Connection
+from service.front import KEEP_ALIVE_SECONDS, Front
 
 GRACE_SECONDS = 4
 """How long requests in flight may go on once the service ends; long polls are answered at once, and streams end."""
@@ -51,6 +52,7 @@ def main(given: list[str] | None = None) -> int:
     arguments = arguments_of(given)
     try:
         settings = read_settings()
+        check_doors(settings, arguments.host)
         check(settings)
         check_address(arguments.host, arguments.port)
     except (GanymedeError, OSError) as error:
@@ -68,6 +70,25 @@ def check(settings: Settings) -> None:
         ledger.close()
 
 
+def check_doors(settings: Settings, host: str) -> None:
+    """Raises InvalidRequest where others could come in without a key."""
+    if settings.api_keys_required or loopback(host):
+        return
+    raise InvalidRequest(
+        f"{host} can be reached from other machines, and no keys are required: set GANYMEDE_API_KEYS_REQUIRED=true "
+        "(`ganymede keys create` makes keys), or listen at 127.0.0.1"
+    )
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can reach a host's addresses. Raises OSError, in words, for an unknown name."""
+    try:
+        found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}: {error.strerror}") from error
+    return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+
+
 def check_address(host: str, port: int) -> None:
     """Raises OSError, in words, where nobody can listen there; uvicorn would end with a status of its own."""
     try:
@@ -81,15 +102,17 @@ def check_address(host: str, port: int) -> None:
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serve until told to end. Signals that come before the loop runs, or after it ended, only say the same again."""
     logs.configure(settings)
-    app = create_app(settings)
+    app = create_app(settings, arguments.host)
     config = uvicorn.Config(
         app,
         host=arguments.host,
         port=arguments.port,
-        http=Connection,
+        http=Front,
+        ws="none",
         log_config=None,
         access_log=False,  # the envelope has a line for each request, without what its query says
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = Server(config, app)

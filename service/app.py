@@ -14,6 +14,8 @@ from starlette.types import Scope
 from gan.errors import Unavailable
 from ledger.settings import Settings
 from service import errors, reference
+from service.front import HeadLimit
+from service.gatekeeper import Gatekeeper
 from service.house import FIRST_SECONDS, opened
 from service.idempotency import Idempotency
 from service.lane import Lane
@@ -33,6 +35,7 @@ from service.routes import (
     projections,
     samples,
     scores,
+    sessions,
 )
 
 TITLE = "Ganymede"
@@ -41,6 +44,9 @@ DESCRIPTION = """Trains generative adversarial networks on your own data, and se
 Errors are `application/problem+json` (RFC 9457). A model is named `faces` (its newest checkpoint), `faces@best` (the
 best by its metric), `faces@120000` (the checkpoint at that many images) or by a `ckpt_` id; wherever an id goes, a name
 goes too.
+
+Where the server requires keys, send one as `Authorization: Bearer …`, or trade it for a browser's session; what a call
+needs the key to be for stands with it. Answers to a key with quotas say in `RateLimit` what is left of them.
 """
 
 ROOMS = (
@@ -55,6 +61,7 @@ ROOMS = (
     memory,
     scores,
     projections,
+    sessions,
     probes,
 )
 """A path is looked for in this order: those that are asked for most come first."""
@@ -64,8 +71,11 @@ UPLOADS = (("POST", "/v1/datasets"), ("POST", "/v1/models"))
 """The calls whose bodies may be as large as an upload."""
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application. Entering its lifespan opens the ledger, which must be of this program's version."""
+def create_app(settings: Settings, host: str = "127.0.0.1") -> FastAPI:
+    """The application of a service that listens at `host`.
+
+    Entering its lifespan opens the ledger, which must be of this program's version.
+    """
     meters = Meters()
     app = Application(
         title=TITLE,
@@ -77,7 +87,9 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
+    app.keys_required = settings.api_keys_required
     for router in ROUTERS:
         app.include_router(router)
     reference.install(app)
@@ -88,6 +100,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
     app.add_middleware(HeadAsGet)
     app.add_middleware(Gate, refused=overloaded)
+    app.add_middleware(Gatekeeper, settings=settings, host=host)
+    app.add_middleware(HeadLimit)
     app.add_middleware(Envelope, meters=meters)
     return app
 

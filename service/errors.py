@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 
 from gan import errors as meanings
 from service.schemas import FieldError, Problem
+from service.seals import SEALS
 
 logger = logging.getLogger("service")
 
@@ -28,6 +29,9 @@ STATUS: Final[dict[type[meanings.GanymedeError], HTTPStatus]] = {
     meanings.GanymedeError: HTTPStatus.INTERNAL_SERVER_ERROR,
     meanings.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     meanings.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    meanings.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    meanings.Forbidden: HTTPStatus.FORBIDDEN,
+    meanings.QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     meanings.NotFound: HTTPStatus.NOT_FOUND,
     meanings.Conflict: HTTPStatus.CONFLICT,
     meanings.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
@@ -56,8 +60,10 @@ CODES: Final[dict[int, str]] = {
     405: "method_not_allowed",
     408: "request_timeout",
     413: meanings.LimitExceeded.code,
+    414: "uri_too_long",
     415: meanings.UnsupportedMedia.code,
     422: meanings.InvalidRequest.code,
+    431: "headers_too_large",
     503: meanings.Unavailable.code,
 }
 """Codes of the errors that the framework itself raises, by status."""
@@ -83,7 +89,21 @@ def problem(
 ) -> JSONResponse:
     """A problem document as a response, carrying the request's id."""
     request_id = getattr(request.state, "request_id", None)
-    document = Problem(
+    return document(status, code, detail, request_id, param=param, errors=errors, headers=headers)
+
+
+def document(
+    status: int,
+    code: str,
+    detail: str,
+    request_id: str | None,
+    *,
+    param: str | None = None,
+    errors: Iterable[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem document as a response."""
+    said = Problem(
         type=f"urn:ganymede:error:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
@@ -93,7 +113,7 @@ def problem(
         errors=list(errors),
         request_id=request_id,
     )
-    return ProblemResponse(document.model_dump(), status_code=status, headers=dict(headers or {}))
+    return ProblemResponse(said.model_dump(), status_code=status, headers=dict(headers or {}))
 
 
 class ProblemResponse(JSONResponse):
@@ -110,7 +130,7 @@ async def meaning_to_problem(request: Request, error: Exception) -> JSONResponse
     """A `GanymedeError` by the table; a 503 says when to come back."""
     assert isinstance(error, meanings.GanymedeError)
     if status_of(type(error)) >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s: %s", type(error).__name__, error.message)
+        logger.error("%s: %s", type(error).__name__, error)
     return refusal(request, error)
 
 
@@ -118,7 +138,7 @@ def refusal(request: Request, error: meanings.GanymedeError) -> JSONResponse:
     """The problem document of an error, by the table."""
     status = status_of(type(error))
     errors = [FieldError(pointer=_pointer(error.param.split(".")), message=error.message)] if error.param else []
-    headers = retry_after(status, getattr(error, "retry_after", RETRY_AFTER))
+    headers = advice(status, getattr(error, "retry_after", RETRY_AFTER))
     return problem(request, status, error.code, error.message, param=error.param, errors=errors, headers=headers)
 
 
@@ -127,9 +147,15 @@ def status_of(kind: type[meanings.GanymedeError]) -> HTTPStatus:
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
 
 
-def retry_after(status: int, seconds: int) -> dict[str, str]:
-    """The header that goes with a 503; none with any other status."""
-    return {"Retry-After": str(seconds)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+LATER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
+"""Statuses that say when to come back."""
+
+
+def advice(status: int, seconds: int) -> dict[str, str]:
+    """The header that goes with a 429 or 503, and with a 401; none with any other status."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer realm="ganymede"'}
+    return {"Retry-After": str(seconds)} if status in LATER else {}
 
 
 async def http_to_problem(request: Request, error: Exception) -> JSONResponse:
@@ -156,10 +182,11 @@ async def gone_to_problem(request: Request, _: Exception) -> JSONResponse:
 
 
 async def defect_to_problem(request: Request, error: Exception) -> JSONResponse:
-    """An exception that nobody foresaw: 500 without its text. The server logs the trace, then hangs up."""
+    """An exception that nobody foresaw: 500 without its text, sealed here, as it is answered outside all else. The
+    server logs the trace, then hangs up."""
     request_id = getattr(request.state, "request_id", "")
     logger.error("%s %s failed (%s): %s", request.method, request.url.path, request_id, type(error).__name__)
-    headers = {"X-Request-Id": request_id, "X-Content-Type-Options": "nosniff", "Connection": "close"}
+    headers = {**SEALS, "X-Request-Id": request_id, "Connection": "close"}
     return problem(request, 500, meanings.GanymedeError.code, INTERNAL, headers=headers)
 
 

@@ -13,25 +13,31 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from gan.errors import Unavailable
+from ledger.acting import acting_key
+from ledger.audit import Audit
 from ledger.database import Ledger
 from ledger.datasets import Datasets
 from ledger.doorbell import Doorbell
 from ledger.following import Following
 from ledger.idempotency import IdempotencyKeys
 from ledger.jobs import Jobs
+from ledger.keys import Keys
 from ledger.models import Models
 from ledger.settings import Settings
 from ledger.stamp import Stamp, Unstamped
 from ledger.storage import Storage
 from ledger.workers import Workers
+from service.callers import Callers, passes_by
 from service.engine.engine import Engine
 from service.feeds import Feeds
 from service.kept import Kept
 from service.meaning import Found, found_by
 from service.meters import Meters
+from service.quotas import Quotas
 from service.readings import Readings
 from service.standing import Standing, Standings
 from service.streaming import series_of
+from service.trail import Trail
 from service.watcher import Watcher
 
 T = TypeVar("T")
@@ -75,6 +81,10 @@ class House:
     series: Readings[bytes]
     kept: Kept
     moving: asyncio.Lock
+    keys: Keys
+    callers: Callers
+    quotas: Quotas
+    trail: Trail
     polling: CapacityLimiter
     probing: CapacityLimiter
     scanning: CapacityLimiter
@@ -92,8 +102,14 @@ class House:
         self.watcher.close()
         self.feeds.close()
 
-    def admit(self, queue: str) -> None:
-        """Raises Unavailable where as many jobs are queued as this server takes."""
+    def charge(self, images: int) -> None:
+        """Count images against the quota of the key that acts. Raises QuotaExceeded; for the event loop."""
+        self.quotas.charge(acting_key(), images)
+
+    def admit(self, queue: str, storing: int = 0) -> None:
+        """Raises Unavailable where as many jobs are queued as this server takes, QuotaExceeded where the key that acts
+        has as many as it may, or may not store so many bytes more. Asked before a body is read."""
+        self.keys.check_quotas(storing)
         if self.jobs.waiting(queue) >= self.settings.max_queued_jobs:
             limit = f"{self.settings.max_queued_jobs} (GANYMEDE_MAX_QUEUED_JOBS)"
             raise Unavailable(f"the queue is full: {limit} jobs wait already", retry_after=FULL_RETRY_AFTER)
@@ -138,6 +154,7 @@ async def opened(settings: Settings, meters: Meters) -> AsyncIterator[House]:
     await to_thread.run_sync(storage.prepare)
     house = furnished(settings, ledger, storage, meters)
     to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
+    house.trail.start()
     starting = asyncio.get_running_loop().call_later(FIRST_SECONDS, house.engine.start)
     try:
         yield house
@@ -145,6 +162,7 @@ async def opened(settings: Settings, meters: Meters) -> AsyncIterator[House]:
         starting.cancel()
         await house.watcher.stop()
         await house.feeds.stop()
+        await house.trail.stop()
         await to_thread.run_sync(closed_within, house.engine, ENGINE_SECONDS)
         house.stamp.close()
         ledger.close()
@@ -160,7 +178,7 @@ def closed_within(engine: Engine, seconds: float) -> None:
 def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Meters) -> House:
     """A house with all its parts, none of them started."""
     jobs = Jobs(ledger)
-    models = Models(ledger)
+    models, keys = Models(ledger), Keys(ledger)
     polling = CapacityLimiter(POLL_THREADS)
     in_thread = partial(to_thread.run_sync, limiter=polling)
     meters.watch("storage_free_bytes", "Bytes free where uploads, datasets and checkpoints lie.", storage.free)
@@ -185,6 +203,10 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         standing=standing,
         series=Readings(lambda asked: in_thread(series_of, jobs, asked), lambda: None),
         moving=asyncio.Lock(),
+        keys=keys,
+        callers=Callers(lambda digests: in_thread(passes_by, keys, digests)),
+        quotas=Quotas(),
+        trail=Trail(Audit(ledger), keys, settings.audit_days, in_thread),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),
         scanning=CapacityLimiter(SCAN_THREADS),

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger.logs import REQUEST
 from service.meters import Meters
+from service.seals import sealed
 
 GATED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores"})
 """What waits for the device. Pictures by address may be kept, and are refused by the engine itself."""
@@ -33,7 +34,7 @@ _log = logging.getLogger("ganymede.requests")
 
 
 class Envelope:
-    """Gives each request an id, and each answer `X-Request-Id` and `X-Content-Type-Options`; counts and times them."""
+    """Gives each request an id, and each answer `X-Request-Id` and the seals; counts and times them."""
 
     def __init__(self, app: ASGIApp, meters: Meters) -> None:
         self.app = app
@@ -49,17 +50,16 @@ class Envelope:
         REQUEST.set(request_id)
         began, status = perf_counter(), "none"
 
-        async def sealed(message: Message) -> None:
+        async def enveloped(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                named = (b"x-request-id", request_id.encode())
+                message["headers"] = [*sealed(message["headers"], scope["path"]), named]
             await send(message)
 
         try:
-            await self.app(scope, receive, sealed)
+            await self.app(scope, receive, enveloped)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             seconds = perf_counter() - began
@@ -206,7 +206,12 @@ def headers_of(send: Send) -> Send:
 def request_id_of(scope: Scope) -> str:
     """The caller's own id where it is a plain word of at most 64 characters, else a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
-    return given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+    return given if REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    """An id that no other request has."""
+    return f"req_{secrets.token_hex(12)}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ The document is also what is believed about query parameters: one that it does n
 
 from collections import Counter
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI, Request
@@ -22,24 +21,30 @@ from gan.spec import (
     ProjectRequest,
     SampleSpec,
     ScoreSpec,
+    SessionRequest,
     TrainRequest,
 )
-from service.errors import PROBLEM_TYPE
+from service.callers import COOKIE
+from service.errors import LATER, PROBLEM_TYPE
 from service.headers import COMPUTED, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, IDEMPOTENT, answers_are_kept
 from service.links import link
 from service.parsing import JSON
 from service.schemas import FieldError, Problem
+from service.scopes import scope_of
 
 COMPONENTS: Final = "#/components/schemas/{model}"
 
 CAUSES: Final[dict[int, str]] = {
     400: "The body cannot be read.",
+    401: "No key, or one that is unknown, revoked or expired.",
+    403: "A key that is not for this, or a page of another site.",
     404: "There is no such thing, or no longer.",
     406: "None of the types in `Accept` can be served; the detail lists those that can.",
     409: "It exists, but in the wrong state, or the name is taken, or it is in use; with `Retry-After`: not yet.",
     413: "Beyond a limit of this server, which is named.",
     415: "The body's type is not read here; the detail lists those that are.",
     422: "Understood, but invalid: `param` and `errors` name the fields.",
+    429: "The key's own quota is used up, or too many unknown keys came from this address. `Retry-After` says when.",
     503: "Not now: the queue is full, the server is ending, or its database is away. `Retry-After` says when.",
     507: "The disk is full.",
 }
@@ -56,6 +61,7 @@ BODIES = (
     ProjectRequest,
     CheckpointRequest,
     MemoryRequest,
+    SessionRequest,
 )
 """What bodies are read as."""
 
@@ -79,13 +85,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return documented
 
 
-LATER: Final = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+RETRY_AFTER: Final = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
 
 
 def answer(status: int, description: str) -> dict[str, Any]:
     """One error answer: a problem document, with `Retry-After` where that is sent."""
     schema = {"$ref": COMPONENTS.format(model="Problem")}
-    headers = LATER if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    headers = RETRY_AFTER if status in LATER else {}
     return {"description": description, "content": {PROBLEM_TYPE: {"schema": schema}}, "headers": headers}
 
 
@@ -129,7 +135,7 @@ def say_keys(document: dict[str, Any]) -> None:
                 say_key(operation, IGNORED_KEY)
             elif answers_are_kept(method.upper(), path):
                 say_key(operation, KEY_PARAMETER)
-                operation["responses"]["409"] = answer(409, CAUSES[409]) | {"headers": LATER}
+                operation["responses"]["409"] = answer(409, CAUSES[409]) | {"headers": RETRY_AFTER}
                 for status in (status for status in operation["responses"] if status.startswith("2")):
                     operation["responses"][status].setdefault("headers", {}).update(REPLAYED_HEADER)
 
@@ -140,8 +146,35 @@ def say_key(operation: dict[str, Any], parameter: dict[str, Any]) -> None:
     operation["parameters"] = [*others, parameter]
 
 
+SCHEMES: Final[dict[str, Any]] = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key. Each call names the scope that it needs."},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "What `POST /v1/session` gives."},
+}
+"""How a caller says who it is."""
+
+
+def guard(document: dict[str, Any], required: bool) -> None:
+    """Has the document say of every call what it needs a key to be for, and how it is refused."""
+    document["components"]["securitySchemes"] = SCHEMES
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            scope = scope_of(method.upper(), path)
+            operation["security"] = security_of(scope, required)
+            for status in (403,) if scope is None else (401, 403, 429):
+                operation["responses"].setdefault(str(status), answer(status, CAUSES[status]))
+
+
+def security_of(scope: str | None, required: bool) -> list[dict[str, list[str]]]:
+    """A call's requirements, of which one is to be met; the empty one is met by everybody."""
+    if scope is None:
+        return []
+    return [{"key": [scope]}, {"session": []}, *([] if required else [{}])]
+
+
 class Application(FastAPI):
-    """FastAPI, whose document also holds the models that no route's signature names."""
+    """FastAPI, whose document also holds the models that no route's signature names, and who may call."""
+
+    keys_required = False
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document; made once."""
@@ -152,6 +185,7 @@ class Application(FastAPI):
         document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
         say_keys(document)
         link(document)
+        guard(document, self.keys_required)
         return document
 
 

@@ -1,7 +1,7 @@
 """Bodies that the routes read: their type, their JSON, their validation. One way for all, and off the event loop."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -23,8 +23,11 @@ MOST_PARTS: Final = 2 * MOST_LISTED
 
 Reading JSON holds the interpreter, so that no thread keeps a body of millions of tiny lists from stopping all else.
 """
+DEEPEST: Final = 32
+"""Lists and objects within one another: several times as many as any request has."""
 SMALL: Final = 2**12
 """Bytes of a body that is read in less time than it takes to ask a thread for it."""
+TOO_DEEP: Final = f"the body is nested too deep to be read: more than {DEEPEST} lists and objects within one another"
 LONGEST_NUMBER: Final = 1000
 """Digits of a whole number that are read; no field takes one of more than twenty."""
 
@@ -32,6 +35,12 @@ LONGEST_NUMBER: Final = 1000
 def media_type(request: Request) -> str:
     """The body's media type without its parameters, in lower case; empty if none is given."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def declared(request: Request) -> int:
+    """The body's length as the caller says it; 0 where that is not said."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isascii() and said.isdecimal() else 0
 
 
 def body_of(model: type[M]) -> Callable[[Request], Awaitable[M]]:
@@ -90,11 +99,29 @@ def parsed(body: bytes) -> Any:
     if sum(map(body.count, (b"[", b"{", b":"))) > MOST_PARTS:
         raise LimitExceeded(f"the body has more lists, objects and fields than any request needs: over {MOST_PARTS}")
     try:
-        return decoded(body)
+        value = decoded(body)
+        if body.count(b"[") + body.count(b"{") > DEEPEST and deeper_than(DEEPEST, value):
+            raise MalformedRequest(TOO_DEEP)
+        return value
     except RecursionError as error:
-        raise MalformedRequest("the body is not valid JSON: it is nested too deep to be read") from error
+        raise MalformedRequest(TOO_DEEP) from error
     except ValueError as error:
         raise MalformedRequest(f"the body is not valid JSON: {error}") from error
+
+
+def deeper_than(most: int, value: Any) -> bool:
+    """Whether a value has more lists and objects within one another."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for one in level for inner in parts_of(one) if isinstance(inner, (list, dict))]
+    return bool(level)
+
+
+def parts_of(value: Any) -> Iterable[Any]:
+    """What is in a list or an object."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def decoded(body: bytes) -> Any:

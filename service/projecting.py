@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gan.errors import Conflict, InvalidRequest, Unavailable, failure_codes
+from gan.errors import Conflict, InvalidRequest, QuotaExceeded, Unavailable, failure_codes
 from gan.spec import ImageShape, InterpolationSpec, ProjectionSpec, ProjectRequest
 from ledger import records
 from ledger.states import TERMINAL
@@ -38,16 +38,20 @@ async def queued(house: House, body: ProjectRequest) -> records.Job:
         count=len(body.images),
         **body.model_dump(include={"steps", "starts", "candidates", "seed"}),
     )
-    job = await house.read(
-        house.jobs.create,
-        "project",
-        spec.model_dump(mode="json"),
-        model_id=model.id,
-        model=model.name,
-        seed=body.seed,
-        priority=body.priority,
-        metadata=dict(body.metadata),
-    )
+    try:
+        job = await house.read(
+            house.jobs.create,
+            "project",
+            spec.model_dump(mode="json"),
+            model_id=model.id,
+            model=model.name,
+            seed=body.seed,
+            priority=body.priority,
+            metadata=dict(body.metadata),
+        )
+    except QuotaExceeded:
+        await house.read(house.storage.remove, path)
+        raise
     house.doorbell.ring("light", job.id)
     return job
 

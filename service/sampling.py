@@ -59,9 +59,10 @@ async def sampled(house: House, spec: Request, choose: Choose, found: Found | No
     """The answer to a request. A checkpoint that retention has just deleted is looked up once more.
 
     `found` is what the request's model means, where that was asked already. Raises what the ledger, planning and the
-    engine raise, LimitExceeded before anything is computed, NotAcceptable.
+    engine raise, LimitExceeded and QuotaExceeded before anything is computed, NotAcceptable.
     """
     check_count(spec, house.settings)
+    house.charge(images_of(spec))
     request = settled(spec) if isinstance(spec, SampleSpec) else spec
     first = found or await house.resolve(request.model)
     try:
@@ -239,6 +240,13 @@ def check_count(spec: Request, settings: Settings) -> None:
         check_most(count_of(spec), settings.max_samples, "GANYMEDE_MAX_SAMPLES", counted_by(spec))
     else:
         check_most(spec.frames, settings.max_frames, "GANYMEDE_MAX_FRAMES", "frames")
+
+
+def images_of(spec: Request) -> int:
+    """How many images or points a request has made; none where it asks for latents alone."""
+    if spec.returns == ["latent"]:
+        return 0
+    return count_of(spec) if isinstance(spec, SampleSpec) else spec.frames
 
 
 def counted_by(spec: SampleSpec) -> str:

@@ -524,6 +524,25 @@ class Memory(Answer):
     kept: bool
 
 
+class Session(Answer):
+    """Who calls: the name of its key and what that is for (empty: nobody), and until when it is so (null: until the key
+    is revoked). Where no keys are required, everybody may do everything."""
+
+    model_config = example(
+        object="session",
+        keys_required=True,
+        key="studio",
+        scopes=["read", "sample"],
+        expires_at="2026-01-01T12:00:00Z",
+    )
+
+    object: Literal["session"] = "session"
+    keys_required: bool
+    key: str | None
+    scopes: list[str]
+    expires_at: datetime | None
+
+
 class List(Answer, Generic[T]):
     """A page. `last_id` is what `after` takes for the next one, while `has_more`."""
 

@@ -111,9 +111,9 @@ def start_stack(data: Path, *arguments: str, **settings: str) -> Stack:
 
 
 @contextmanager
-def running_stack(data: Path, **settings: str) -> Iterator[Stack]:
+def running_stack(data: Path, *arguments: str, **settings: str) -> Iterator[Stack]:
     """A stack that is ended on the way out, if the test has not done so."""
-    stack = start_stack(data, **settings)
+    stack = start_stack(data, *arguments, **settings)
     with stack.process:
         try:
             yield stack

@@ -167,12 +167,17 @@ def failure(error: Exception) -> Failed:
     """The typed failure that an exception of a job means."""
     if isinstance(error, JobFailure):
         return Failed(code=error.code, message=error.message, param=error.param)
-    code, text = _code(error), f"{type(error).__name__}: {error}".strip()
-    return Failed(code=code, message=REMEDIES.get(code, text[:1000]))
+    code = _code(error)
+    return Failed(code=code, message=REMEDIES.get(code, f"{type(error).__name__}: {_words(error)}".strip()[:1000]))
 
 
 REMEDIES = {StorageFull.code: "no space is left: free some and retry"}
 """What is said instead of an exception's own words."""
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, for callers: an error of the operating system without the file that it names."""
+    return str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _code(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""`ganymede up`, `demo`, the single processes of a deployment, and what looks after a server."""
+"""`ganymede up`, `demo`, the single processes of a deployment, and what looks after a server: its keys, backups, health."""
 
 import os
 import sys
@@ -85,6 +85,14 @@ def restore(
 ) -> None:
     """Fill an empty server from a backup; jobs that ran then go on from their newest checkpoints."""
     become("ledger.backup", "restore", str(source.absolute()), data=data)
+
+
+def keys(
+    context: typer.Context,
+    data: Data = None,
+) -> None:
+    """Make, list and revoke API keys, and see who changed what (create, list, revoke, audit), in the ledger itself."""
+    become("ledger", "keys", *context.args, data=data)
 
 
 def become(*module: str, data: Path | None = None) -> NoReturn:

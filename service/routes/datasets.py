@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool
 
 from gan import images, plots
-from gan.errors import Conflict, DatasetMissing, InvalidRequest, LostClaim, UnsupportedMedia
+from gan.errors import Conflict, DatasetMissing, InvalidRequest, LostClaim, QuotaExceeded, UnsupportedMedia
 from gan.spec import IMAGE_SIDES, DatasetRequest, Name, Side, Words
 from ledger import records
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches, tagged
 from service.house import House, Inside
 from service.openapi import COMPONENTS, HELD, problems
-from service.parsing import FORM, JSON, as_json, media_type, read, validated
+from service.parsing import FORM, JSON, as_json, declared, media_type, read, validated
 from service.schemas import Dataset, List
 from service.uploads import DATASETS, POINTS, receive
 
@@ -77,7 +77,7 @@ BODIES: dict[str, Any] = {
 )
 async def create_dataset(request: Request, house: Inside, response: Response) -> Dataset:
     """Take a dataset in; a worker prepares it. The upload goes to disk as it comes."""
-    await house.read(house.admit, "light")
+    await house.read(house.admit, "light", declared(request))
     kind = media_type(request)
     if kind not in READERS:
         raise UnsupportedMedia(f"the body must be {' or '.join(READERS)}, said in Content-Type")
@@ -98,7 +98,7 @@ async def from_upload(house: House, request: Request) -> records.Dataset:
     source = {"kind": "upload", "path": f"{where}/{upload.path.name}"}
     try:
         return await house.read(house.datasets.create, form.name, source, form.width, form.height, id=id)
-    except (Conflict, LostClaim):
+    except (Conflict, LostClaim, QuotaExceeded):
         await house.read(house.storage.remove, where)
         raise
 

@@ -44,12 +44,12 @@ Ema = Annotated[
 ]
 Condition = Annotated[
     str | None,
-    Query(max_length=60_000, description="Numbers with commas between, for a model that was trained on such."),
+    Query(max_length=50_000, description="Numbers with commas between, for a model that was trained on such."),
 ]
 Size = Annotated[int | None, Plain, Query(ge=1, le=4096, description="Pixels of the longer side.")]
 
-FOR_EVER: Final = "public, max-age=31536000, immutable"
-ASK_AGAIN: Final = "public, no-cache"
+FOR_EVER: Final = "max-age=31536000, immutable"
+ASK_AGAIN: Final = "no-cache"
 NAMING: Final = ("x-ganymede-", "content-disposition")
 """How the headers begin that a picture has whenever it is asked for."""
 DRAWING: Final = 3
@@ -96,7 +96,7 @@ class Address(NamedTuple):
 async def shown_picture(house: House, address: Address, *, head: bool, if_none_match: str | None) -> Response:
     """The answer to `get_image`. Raises what sampling raises."""
     found = await house.resolve(address.model)
-    headers = caching(address, found.checkpoint)
+    headers = caching(address, found.checkpoint, whose="private" if house.settings.api_keys_required else "public")
     if matches(if_none_match, headers["ETag"].removeprefix("W/")):
         return Response(status_code=304, headers=headers)
     kept = None if head else house.kept.get(headers["ETag"])
@@ -136,12 +136,12 @@ def numbers(condition: str | None) -> list[float] | None:
     return vector
 
 
-def caching(address: Address, checkpoint: Checkpoint) -> dict[str, str]:
-    """A weak ETag of all that the picture depends on, and how long it may be kept without asking."""
+def caching(address: Address, checkpoint: Checkpoint, whose: str) -> dict[str, str]:
+    """A weak ETag of all that the picture depends on, by whom it may be kept, and how long without asking."""
     model, *rest = address
     digest = hashlib.sha256(f"{DRAWING} {checkpoint.id} {rest}".encode()).hexdigest()[:32]
     fixed = model.rpartition("@")[2].startswith("ckpt_")
-    return {"ETag": f'W/"{digest}"', "Cache-Control": FOR_EVER if fixed else ASK_AGAIN}
+    return {"ETag": f'W/"{digest}"', "Cache-Control": f"{whose}, {FOR_EVER if fixed else ASK_AGAIN}"}
 
 
 async def drawn(house: House, spec: SampleSpec, extension: str, head: bool, found: Found) -> Response:

@@ -8,7 +8,15 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.responses import FileResponse
 
-from gan.errors import CheckpointCorrupt, Conflict, InvalidRequest, LostClaim, NotFound, UnsupportedMedia
+from gan.errors import (
+    CheckpointCorrupt,
+    Conflict,
+    InvalidRequest,
+    LostClaim,
+    NotFound,
+    QuotaExceeded,
+    UnsupportedMedia,
+)
 from gan.spec import CheckpointRequest, Name, Words
 from ledger import records
 from ledger.records import StoredModel
@@ -17,7 +25,7 @@ from service.averages import averages_by_id, shown
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, matches, tagged
 from service.house import House, Inside, Loaded
 from service.openapi import HELD, json_body, problems
-from service.parsing import FORM, JSON, as_json, body_of, media_type, validated
+from service.parsing import FORM, JSON, as_json, body_of, declared, media_type, validated
 from service.schemas import Checkpoint, List, Model
 from service.uploads import MODELS, receive
 
@@ -77,6 +85,7 @@ async def create_model(request: Request, house: Inside, loaded: Loaded, response
     """
     if media_type(request) != FORM:
         raise UnsupportedMedia(f"the body must be {FORM}, said in Content-Type")
+    await house.read(house.keys.check_quotas, declared(request), jobs=False)
     model_id, checkpoint_id = house.models.new_ids()
     where = f"checkpoints/{model_id}"
     async with contextmanager_in_threadpool(house.storage.building(where)) as folder:
@@ -86,7 +95,7 @@ async def create_model(request: Request, house: Inside, loaded: Loaded, response
         upload.path.rename(folder / Path(stored.path).name)
     try:
         row = await house.read(house.models.add, stored)
-    except (Conflict, LostClaim):
+    except (Conflict, LostClaim, QuotaExceeded):
         await house.read(house.storage.remove, where)
         raise
     response.headers["Location"] = f"/v1/models/{row.id}"

@@ -43,6 +43,7 @@ async def create_scores(spec: Annotated[ScoreSpec, Depends(form_reader(ScoreSpec
     """
     count = len(spec.images or spec.points or ())
     check_most(count, house.settings.max_samples, "GANYMEDE_MAX_SAMPLES", "images" if spec.images else "points")
+    house.charge(count)
     return await judged(house, spec)
 
 

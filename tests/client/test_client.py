@@ -84,6 +84,20 @@ def test_a_get_waits_while_the_server_says_503(fake: Fake) -> None:
     assert len(fake.calls("GET /v1/models")) == 3
 
 
+def test_a_get_waits_while_its_key_has_used_up_its_quota(fake: Fake) -> None:
+    soon = problem(429, "quota_exceeded", "this key may have 1 requests a second", **{"Retry-After": "0"})
+    late = problem(429, "quota_exceeded", "this key may have 1 requests an hour", **{"Retry-After": "3600"})
+    fake.on("GET /v1/models", soon, soon, Answer(200, {"object": "list", "data": []}))
+    fake.on("GET /v1/jobs", late)
+    with Client() as client:
+        assert client.models.list().data == []
+        with pytest.raises(ganymede.TooManyRequests) as refused:
+            client.jobs.list()
+    assert refused.value.retry_after == 3600
+    assert len(fake.calls("GET /v1/models")) == 3
+    assert len(fake.calls("GET /v1/jobs")) == 1
+
+
 def test_a_post_is_sent_once(fake: Fake) -> None:
     fake.on("POST /v1/jobs", problem(503, "unavailable", "the queue is full", **{"Retry-After": "0"}))
     with Client() as client, pytest.raises(ganymede.Unavailable):

@@ -21,7 +21,7 @@ END_SECONDS = 10.0
 PROGRAMS = {"python": sys.executable, "ganymede": str(Path(sys.executable).parent / "ganymede")}
 LOG_LINES = 40
 
-INHERITED = ("PATH", "HOME", "TMPDIR", "LANG")
+INHERITED = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "LANG")
 SPARING = {"GANYMEDE_TRAIN_THREADS": "1", "GANYMEDE_SERVICE_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Tests share the cores."""
 
@@ -35,6 +35,7 @@ class Deployment:
         self.port = free_port()
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.key: str | None = None
         self._here = {
             "@postgres:5432": f"@127.0.0.1:{postgresql.port}",
             "//redis:6379": f"//127.0.0.1:{redis.port}",
@@ -44,7 +45,13 @@ class Deployment:
         }
 
     def client(self) -> Client:
-        return Client(f"http://127.0.0.1:{self.port}", timeout=20)
+        return Client(f"http://127.0.0.1:{self.port}", self.key, timeout=20)
+
+    def make_key(self) -> None:
+        """The first key, made as docs/deployment.md says: in the service's environment. Clients have it from now on."""
+        done = self.run("service", ["ganymede", "keys", "create", "admin", "--scope", "admin"])
+        assert done.returncode == 0, done.stderr
+        self.key = done.stdout.strip()
 
     def command(self, words: list[str]) -> list[str]:
         program, *rest = map(self._translated, words)

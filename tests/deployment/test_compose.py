@@ -85,6 +85,14 @@ def test_the_service_leaves_the_gpu_to_training() -> None:
     assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
 
 
+def test_the_service_asks_everyone_for_a_key_and_the_page_says_how_the_first_is_made() -> None:
+    service = services()["service"]
+    assert service["environment"]["GANYMEDE_API_KEYS_REQUIRED"] == "true"
+    assert service["command"][:4] == ["ganymede", "serve", "--host", "0.0.0.0"]
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    assert "docker compose exec service ganymede keys create admin --scope admin" in page
+
+
 def test_a_profile_says_who_trains() -> None:
     every = services()
     assert {name: one["profiles"] for name, one in every.items() if "profiles" in one} == {

@@ -58,6 +58,11 @@ def test_commands_are_programs_and_not_shell_lines() -> None:
     assert last("STOPSIGNAL") == "SIGTERM"
 
 
+def test_it_asks_everyone_for_a_key_as_it_listens_beyond_loopback() -> None:
+    variables = dict(word.split("=", 1) for word in last("ENV").split())
+    assert variables["GANYMEDE_API_KEYS_REQUIRED"] == "true"
+
+
 def test_what_it_copies_is_there() -> None:
     assert [path for path in copied() if not (ROOT / path).exists() or ignored(path)] == []
 

@@ -13,7 +13,7 @@ from deployed import END_SECONDS, PASSWORD, PROCESSES, Deployment
 from PIL import Image
 from servers import PostgreSQL, Redis, silent_port
 
-from ganymede import Client
+from ganymede import Client, NotAuthorized
 
 SMALL = {"type": "train", "dataset": "digits", "recipe": "r3gan", "network": {"width": 8}}
 
@@ -47,6 +47,9 @@ def client(migrated: Deployment, digits_zip: Path) -> Iterator[Client]:
     for name in PROCESSES:
         migrated.start(name)
     migrated.await_ready()
+    with migrated.client() as nobody, pytest.raises(NotAuthorized):
+        nobody.datasets.list()
+    migrated.make_key()
     with migrated.client() as client:
         client.datasets.upload(digits_zip, "digits")
         assert client.datasets.wait("digits", timeout=60).count == 1797

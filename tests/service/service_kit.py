@@ -24,7 +24,7 @@ from ledger.settings import Settings
 from ledger.storage import Storage
 from ledger.workers import Workers
 from service.app import create_app
-from service.connections import Connection
+from service.front import Front
 
 LEASE = 60.0
 
@@ -160,7 +160,9 @@ def serving(settings: Settings, change: Callable[[Any], None] = lambda app: None
     app = create_app(settings)
     change(app)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http=Connection, log_config=None, timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, http=Front, ws="none", server_header=False, log_config=None, timeout_graceful_shutdown=2
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -157,7 +157,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(service: Running) -> None:
     before = files_below(service.storage.root)
     address = httpx.URL(service.url)
     head = (
-        b"POST /v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        b"POST /v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         b"Content-Length: 10000000\r\n\r\n"
         b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
     )

@@ -116,10 +116,12 @@ def test_who_hangs_up_in_line_costs_no_forward(service: Running, monkeypatch, ca
 
     monkeypatch.setattr(batcher, "_forward", held)
     body = b'{"model":"pets","seed":77,"count":3}'
-    head = b"POST /v1/samples HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    head = (
+        b"POST /v1/samples HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    )
     asked = {
         "POST": head % len(body) + body,
-        "GET": b"GET /v1/models/pets/images/%d.png HTTP/1.1\r\nHost: x\r\n\r\n" % (1000 + short),
+        "GET": b"GET /v1/models/pets/images/%d.png HTTP/1.1\r\nHost: localhost\r\n\r\n" % (1000 + short),
     }[call]
     first = threading.Thread(target=ask, args=(service,), kwargs={"model": "pets", "seed": 1})
     first.start()

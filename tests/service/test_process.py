@@ -21,7 +21,7 @@ from service_kit import settings_in
 
 from ledger.database import Ledger
 from ledger.datasets import Datasets
-from service.__main__ import main
+from service.__main__ import check_doors, loopback, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,11 +35,13 @@ def command(port: int, *more: str) -> list[str]:
     return [sys.executable, "-m", "service", "--port", str(port), *more]
 
 
-def refused(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, **more: str) -> str:
+def refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str, **more: str
+) -> str:
     """What the service says on stderr when it will not start."""
     for name, value in environment(folder, **more).items():
         monkeypatch.setenv(name, value)
-    assert main(["--port", "0"]) == 1
+    assert main(["--port", "0", *arguments]) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
@@ -78,6 +80,29 @@ def answers(url: str) -> bool:
         return httpx.get(f"{url}/readyz").status_code == 200
     except httpx.TransportError:
         return False
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1"])
+def test_beyond_loopback_it_starts_only_where_keys_are_required(tmp_path, capsys, monkeypatch, host: str) -> None:
+    migrated(tmp_path).close()
+    said = refused(tmp_path, capsys, monkeypatch, "--host", host)
+    assert "GANYMEDE_API_KEYS_REQUIRED=true" in said
+    assert "ganymede keys create" in said
+
+
+def test_a_host_that_nobody_knows_is_named(tmp_path, capsys, monkeypatch) -> None:
+    assert "no.such.host.invalid" in refused(tmp_path, capsys, monkeypatch, "--host", "no.such.host.invalid")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_loopback_is_what_this_machine_alone_can_reach(host: str) -> None:
+    assert loopback(host)
+    assert not loopback("0.0.0.0")
+
+
+def test_with_keys_required_it_may_listen_anywhere(tmp_path: Path) -> None:
+    required = settings_in(tmp_path, api_keys_required=True)
+    check_doors(required, "0.0.0.0")
 
 
 def test_without_a_ledger_it_says_what_to_run(tmp_path: Path) -> None:

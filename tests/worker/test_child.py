@@ -140,3 +140,9 @@ def test_only_a_failure_that_nobody_foresaw_leaves_its_trace(
 def test_every_exception_has_a_failure_code(error: Exception, code: str) -> None:
     assert failure(error).code == code
     assert isinstance(failure(error), Failed)
+
+
+def test_what_a_caller_is_told_of_a_failure_names_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as gone:
+        (tmp_path / "secret.npy").read_bytes()
+    assert failure(gone.value).message == "FileNotFoundError: No such file or directory"

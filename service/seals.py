@@ -1,0 +1,52 @@
+"""Headers that every answer has, so that a browser does with it what it is for and nothing else."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+Raw = tuple[bytes, bytes]
+
+NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
+"""Content of an API: not a page, loads nothing, stands in no frame."""
+
+SEALS: Final[dict[str, str]] = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": NOTHING,
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+SWAGGER: Final = (
+    "default-src 'none'; script-src https://cdn.jsdelivr.net 'unsafe-inline'; style-src https://cdn.jsdelivr.net "
+    "'unsafe-inline'; img-src https://fastapi.tiangolo.com data:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+"""`/docs` is a page of Swagger's, whose parts come from a CDN; nothing of a caller's stands in it."""
+
+PICTURE: Final = re.compile(r"/v1/models/[^/]+/images/[^/]+")
+"""A seed as an address is there to stand in pages, also of other origins."""
+
+
+def raw(headers: dict[str, str]) -> list[Raw]:
+    """Headers as ASGI has them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+PLAIN: Final = raw(SEALS)
+OF_PICTURES: Final = raw(SEALS | {"Cross-Origin-Resource-Policy": "cross-origin"})
+OF_DOCS: Final = raw(SEALS | {"Content-Security-Policy": SWAGGER})
+
+
+def seals_of(path: str) -> list[Raw]:
+    """What is put on an answer from that path."""
+    if path.startswith("/v1/models/") and PICTURE.fullmatch(path):
+        return OF_PICTURES
+    return OF_DOCS if path == "/docs" else PLAIN
+
+
+def sealed(headers: Iterable[Raw], path: str) -> list[Raw]:
+    """The headers, and those of the seals that a route has not chosen otherwise."""
+    present = list(headers)
+    names = {name.lower() for name, _ in present}
+    return present + [seal for seal in seals_of(path) if seal[0] not in names]
