@@ -1,4 +1,4 @@
-"""`ganymede up`, `demo`, the single processes of a deployment, and what looks after a server: its keys, backups, health."""
+"""`ganymede up`, `demo`, the single processes of a deployment, and what looks after a server."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A job table for children whose log is on a full disk (`--jobs full_log_jobs`): each does what its spec's `act` says."""
+"""A job table for children whose log is on a full disk (`--jobs full_log_jobs`): each does what its `act` says."""
 
 import time
 
