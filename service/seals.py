@@ -18,8 +18,8 @@ SEALS: Final[dict[str, str]] = {
 }
 
 SWAGGER: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """`/docs` loads its own files alone; Swagger writes styles into its elements and has pictures in its style sheet."""
 

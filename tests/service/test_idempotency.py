@@ -301,7 +301,7 @@ def test_the_document_says_which_calls_take_a_key(service: Running) -> None:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             named = [one for one in operation.get("parameters", []) if one["name"] == "Idempotency-Key"]
-            assert len(named) == (method != "get"), f"{method} {path}"
+            assert len(named) == (method != "get" and path != "/v1/session"), f"{method} {path}"
             replayed = [
                 answer
                 for answer in operation["responses"].values()
