@@ -92,8 +92,8 @@ class Idempotency:
         try:
             async with renewing(house, row.number):
                 await self.app(request.scope, body.receive, answer.send)
-                await body.drain()
                 if answer.succeeded:
+                    await body.drain()
                     await kept(house, row.number, body.digest, answer)
         finally:
             ACTOR.reset(acting)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -157,6 +158,18 @@ def test_a_request_that_failed_leaves_its_key_free(ready: Running, is_problem: C
     is_problem(ready.http.post("/v1/jobs", json=body("m", dataset="later"), headers=keyed("k-later")), 404)
     ready.images("later")
     assert ready.http.post("/v1/jobs", json=body("m", dataset="later"), headers=keyed("k-later")).status_code == 202
+
+
+def test_an_upload_that_is_refused_is_not_read_to_its_end(service: Running) -> None:
+    boundary = b'--b\r\nContent-Disposition: form-data; name="colour"\r\n\r\nred\r\n'
+    url = httpx.URL(service.url)
+    head = (
+        "POST /v1/datasets HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k-refused\r\nContent-Length: 1000000000\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+    )
+    with socket.create_connection((url.host, url.port), timeout=20) as caller:
+        caller.sendall(head.encode() + boundary)  # and nothing more
+        assert caller.recv(1000).startswith(b"HTTP/1.1 422")
 
 
 def test_while_the_first_is_served_others_are_409_and_come_again(
