@@ -17,6 +17,7 @@ from servers import Redis
 
 from ganymede.errors import GanymedeError, ServerUnreachable
 from ledger.storage import ABANDONED_SECONDS
+from ledger.sweeping import sweep
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -77,14 +78,26 @@ def test_jobs_whose_service_dies_before_the_bell_run(tmp_path: Path, redis: Redi
 # ---- during an upload ----
 
 
+WHOLE = 100_000_000
+HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.npy"\r\n\r\n'
+
+
 def broken_off(farm: Farm, sent: int) -> socket.socket:
     """An upload of a hundred megabytes of which so many bytes came; the connection stays."""
-    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.npy"\r\n\r\n'
     lines = ["POST /v1/datasets HTTP/1.1", "Host: x", "Content-Type: multipart/form-data; boundary=b"]
-    request = "\r\n".join([*lines, "Content-Length: 100000000", "", ""]).encode()
+    request = "\r\n".join([*lines, f"Content-Length: {WHOLE}", "", ""]).encode()
     connection = socket.create_connection(("127.0.0.1", farm.port))
-    connection.sendall(request + head + b"x" * sent)
+    connection.sendall(request + HEAD + b"x" * sent)
     return connection
+
+
+def answered(connection: socket.socket) -> bytes:
+    """An answer: its head, and its body, which comes behind it."""
+    connection.settimeout(60)
+    answer = b""
+    while b"}" not in answer and (more := connection.recv(65536)):
+        answer += more
+    return answer
 
 
 def files(farm: Farm, folder: str) -> list[Path]:
@@ -153,6 +166,21 @@ def test_half_an_upload_many_times(farm: Farm) -> None:
         kill_during_an_upload(farm, int(random.integers(1_200_000, 60_000_000)))
         kill_between_upload_and_commit(farm)
     row("7", "SIGKILL of the service during an upload", 2 * times, "no dataset visible, all space back")
+
+
+def test_an_upload_that_stood_still_for_an_hour_is_told_so(farm: Farm) -> None:
+    farm.start("service")
+    sent = 3_000_000
+    with broken_off(farm, sent) as connection:
+        eventually(lambda: files(farm, "scratch"))
+        an_hour_passes(farm)
+        assert len(sweep(farm.ledger, farm.storage)) == 1
+        rest = b'\r\n--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nlate\r\n--b--\r\n'
+        connection.sendall(b"x" * (WHOLE - len(HEAD) - sent - len(rest)) + rest)
+        answer = answered(connection)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"upload it again" in answer
+    assert nothing_is_visible(farm)
 
 
 # ---- while sampling ----
