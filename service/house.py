@@ -206,7 +206,7 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         keys=keys,
         callers=Callers(lambda digests: in_thread(passes_by, keys, digests)),
         quotas=Quotas(),
-        trail=Trail(Audit(ledger), keys, settings.audit_days, in_thread),
+        trail=Trail(Audit(ledger), keys, settings.audit_days, partial(in_thread, abandon_on_cancel=True)),
         polling=polling,
         probing=CapacityLimiter(PROBE_THREADS),
         scanning=CapacityLimiter(SCAN_THREADS),

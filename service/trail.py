@@ -21,13 +21,15 @@ PAUSE: Final = 0.25
 """Seconds that rows are gathered."""
 MOST_WAITING: Final = 20_000
 """Rows that wait while the database is away; beyond, the oldest are given up."""
+END_SECONDS: Final = 3.0
+"""How long the end of the service waits for rows to be written."""
 USED_EVERY: Final = 60.0
 """Seconds between two notes that a key is in use."""
 TIDY_EVERY: Final = 3600.0
 """Seconds between two looks for what is too old."""
 
 Run = Callable[..., Awaitable[Any]]
-"""Runs a function in a thread."""
+"""Runs a function in a thread, which is left alone where the caller is cancelled."""
 
 
 class Trail:
@@ -58,13 +60,15 @@ class Trail:
         self._task = asyncio.create_task(self._follow(), name="audit")
 
     async def stop(self) -> None:
-        """Write what is left."""
+        """Write what is left, if that takes no longer than `END_SECONDS`."""
         self._ending.set()
-        if self._task is not None:
-            await self._task
-        await self._write()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                if self._task is not None:
+                    await self._task
+                await self._write()
         if self._waiting:
-            logger.error("the audit record loses %d rows: the database is away", len(self._waiting))
+            logger.error("the audit record may lose %d rows: the database is away", len(self._waiting))
 
     async def _follow(self) -> None:
         while not self._ending.is_set():
@@ -75,15 +79,21 @@ class Trail:
 
     async def _write(self) -> None:
         """Rows that the database is away for wait for the next time, the newest `MOST_WAITING` of them."""
-        rows, self._waiting = self._waiting, []
-        if rows and not await self._done(self._audit.add, rows):
-            whole = [*rows, *self._waiting]
-            self._waiting = whole[-MOST_WAITING:]
-            if len(whole) > MOST_WAITING:
-                logger.error("the audit record loses %d rows: the database is away", len(whole) - MOST_WAITING)
+        rows, self._waiting, done = self._waiting, [], False
+        try:
+            done = not rows or await self._done(self._audit.add, rows)
+        finally:
+            if not done:
+                self._wait_again(rows)
         used, self._used = self._used, set()
         if used:
             await self._done(self._keys.used, used)
+
+    def _wait_again(self, rows: list[Write]) -> None:
+        whole = [*rows, *self._waiting]
+        self._waiting = whole[-MOST_WAITING:]
+        if len(whole) > MOST_WAITING:
+            logger.error("the audit record loses %d rows: the database is away", len(whole) - MOST_WAITING)
 
     async def _tidy(self) -> None:
         if monotonic() - self._tidied >= TIDY_EVERY:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from running import Stack, environment_for, running_stack
 
-from ganymede import Client, NotAuthorized
+from ganymede import Client, NotAuthorized, demo
 
 pytestmark = pytest.mark.timeout(900)
 SMALL = ["--recipe", "r3gan", "--images", "640", "--set", "network.width=8"]
@@ -112,3 +112,10 @@ def test_where_keys_are_required_it_starts_beyond_loopback(tmp_path: Path) -> No
         port = stack.url.rpartition(":")[2]
         answer = httpx.get(f"http://127.0.0.1:{port}/v1/jobs")
         assert (answer.status_code, json.loads(answer.content)["code"]) == (401, "unauthenticated")
+
+
+def test_the_demos_own_stack_needs_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANYMEDE_API_KEYS_REQUIRED", "true")
+    monkeypatch.delenv("GANYMEDE_API_KEY", raising=False)
+    with demo.embedded(tmp_path / "demo" / "data") as client:
+        assert client.jobs.list().data == []

@@ -1,5 +1,6 @@
 """Who may come in: keys, what they are for, and what is then whose."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,11 @@ from sqlalchemy import text
 from gan.errors import Unavailable
 from ledger.database import Ledger
 from ledger.keys import Keys
+from ledger.records import Write
 from service import gatekeeper, lane
 from service.callers import HOLDS
 from service.scopes import EVERY, OPEN, permits, ruled, scope_of
+from service.trail import Trail
 
 Check = Callable[..., dict[str, Any]]
 METHODS = ("get", "put", "post", "delete", "patch")
@@ -290,6 +293,50 @@ def test_a_database_that_is_away_breaks_no_answer_and_rows_wait_for_it(keyed: Ke
     assert list(keyed.audit.list(key.id)) == []
     gone[0] = False
     assert [row.path for row in keyed.recorded(key.id, 3)] == [f"/v1/jobs/job_{number}/cancel" for number in (2, 1, 0)]
+
+
+def test_a_database_that_hangs_does_not_hold_up_the_end(keyed: Keyed, monkeypatch, caplog) -> None:
+    async def hung(*_: Any) -> None:
+        await asyncio.sleep(60)
+
+    async def noted_and_ended() -> None:
+        trail = Trail(keyed.audit, keyed.keys, 90.0, hung)
+        trail.start()
+        for number in range(3):
+            trail.note(Write(0.0, None, None, "POST", "/", 202, f"req_{number}"))
+        await asyncio.sleep(0.05)
+        await trail.stop()
+
+    monkeypatch.setattr("service.trail.END_SECONDS", 0.3)
+    began = time.monotonic()
+    asyncio.run(noted_and_ended())
+    assert time.monotonic() - began < 30
+    assert "may lose 3 rows" in caplog.text
+
+
+def test_rows_beyond_what_may_wait_are_given_up_the_oldest_first(keyed: Keyed, monkeypatch, caplog) -> None:
+    written: list[str] = []
+
+    async def run(function: Any, rows: Any = None, *_: Any) -> None:
+        if function != keyed.audit.add:
+            return
+        if not written:
+            written.append("first")
+            raise Unavailable("the database cannot be reached")
+        written.extend(row.request_id for row in rows)
+
+    async def whole() -> None:
+        trail = Trail(keyed.audit, keyed.keys, 90.0, run)
+        for number in range(8):
+            trail.note(Write(0.0, None, None, "POST", "/", 202, f"req_{number}"))
+        trail.start()
+        await asyncio.sleep(0.05)
+        await trail.stop()
+
+    monkeypatch.setattr("service.trail.MOST_WAITING", 5)
+    asyncio.run(whole())
+    assert written == ["first", *(f"req_{number}" for number in range(3, 8))]
+    assert "loses 3 rows" in caplog.text
 
 
 def test_what_was_noted_is_written_before_the_service_ends(tmp_path, monkeypatch) -> None:
