@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 
@@ -26,7 +27,21 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, self._heard(cycle, app))
+
+    def _heard(self, cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
+        """The application, whose words are dropped once the connection is closing: to write them would raise."""
+
+        async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+            async def said(message: Message) -> None:
+                if self.transport.is_closing():
+                    cycle.disconnected = True
+                    return
+                await send(message)
+
+            await app(scope, receive, said)
+
+        return answering
 
     def _tell(self) -> None:
         if self._answering is not None and not self._answering.response_complete:

@@ -37,7 +37,7 @@ WITH_CHECKPOINT: Final = (
 )
 """What says the `checkpoint` of a path that names a model too."""
 
-ASKING: Final = {
+ASKING: Final[dict[str, dict[str, Any]]] = {
     "create_samples": {"model": "/name", "seed": 0},
     "create_interpolation": {"model": "/name", "keyframes": [{"seed": 0}, {"seed": 1}]},
 }
