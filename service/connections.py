@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HANG_UP: Final = "hang_up"
@@ -42,7 +42,21 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, self._heard(cycle, app))
+
+    def _heard(self, cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
+        """The application, whose words are dropped once the connection is closing: to write them would raise."""
+
+        async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+            async def said(message: Message) -> None:
+                if self.transport.is_closing():
+                    cycle.disconnected = True
+                    return
+                await send(message)
+
+            await app(scope, receive, said)
+
+        return answering
 
 
 def hang_up(scope: Scope) -> bool:

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import socket
+import struct
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -205,6 +206,16 @@ def test_rubbish_behind_requests_ends_them_without_a_trace(server: Server) -> No
         said = say(server, slow + WHOLE + b"\x00rubbish\r\n\r\n", answers=4)
         assert said.closed
         assert said.statuses[-1] == 400
+    assert server.serves()
+    assert trace_in(server.log) == ""
+
+
+def test_a_caller_who_resets_the_connection_before_the_answer_leaves_no_trace(server: Server) -> None:
+    for number in range(100):
+        with socket.create_connection(server.address, timeout=PATIENCE) as raw:
+            raw.sendall((POST + b"Content-Length: 2\r\n\r\n{}") * (1 + number % 3))
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            time.sleep(number % 10 / 1000)
     assert server.serves()
     assert trace_in(server.log) == ""
 
