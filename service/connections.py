@@ -42,7 +42,7 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, self._heard(cycle, app))
+        super()._start_asgi_task(cycle, self._heard(cycle, app))  # type: ignore[arg-type]  # ASGI in other words
 
     def _heard(self, cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
         """The application, whose words are dropped once the connection is closing: to write them would raise."""
