@@ -44,7 +44,7 @@ def circle(client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
 def going_on(client: Client, start: str, **more: object) -> str:
     """A job that goes on from there under a new name, by the same steps each time; the name."""
     name = f"circle-{next(NAMES)}"
-    asked = {"type": "train", "dataset": "circle", "model": name, "resume_from": start, "images": 12_800}
+    asked = {"type": "train", "dataset": "circle", "model": name, "resume_from": start, "images": 25_600}
     client.jobs.create({**asked, "checkpoint_every": 3200, **more})
     return name
 
