@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 END_SECONDS = 10.0
 COUNT = 300
-"""Images of a request in flight: some batches' worth, each of a moment."""
+"""Images of a request in flight: many batches."""
 
 CALLERS = 3
 MEDIA = "application/zip"
@@ -50,28 +50,34 @@ def publish_generator(house: House) -> None:
 
 
 class Caller:
-    """A request for many images, whose answer has begun; it is read to its end in a thread."""
+    """A request for many images, sent by a thread that reads the answer to its end."""
 
     def __init__(self, url: str, seed: int) -> None:
         self._url, self._body = url, {"model": "seeded", "seed": seed, "count": COUNT}
         self.content = b""
         self.error: Exception | None = None
-        self.begun = threading.Event()
+        self.sent = threading.Event()
         self._thread = threading.Thread(target=self._ask)
         self._thread.start()
 
     def _ask(self) -> None:
         try:
-            asked = {"json": self._body, "headers": {"Accept": MEDIA}, "timeout": 60}
-            with httpx.stream("POST", f"{self._url}/v1/samples", **asked) as answer:
+            asked = {"json": self._body, "headers": {"Accept": MEDIA}, "extensions": {"trace": self._note}}
+            with httpx.Client(timeout=60) as http, http.stream("POST", f"{self._url}/v1/samples", **asked) as answer:
                 assert answer.status_code == 200
                 for chunk in answer.iter_raw():
                     self.content += chunk
-                    self.begun.set()
         except Exception as error:
             self.error = error
-        finally:
-            self.begun.set()
+
+    def _note(self, event: str, _info: object) -> None:
+        if event == "http11.send_request_body.complete":
+            self.sent.set()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the answer is still under way."""
+        return self._thread.is_alive()
 
     def end(self) -> bytes:
         """The whole answer."""
@@ -117,14 +123,16 @@ def roll(house: House, job: Job, old: Deploy, draw: random.Random) -> tuple[Depl
     eventually(lambda: house.newest(job) > before)
     time.sleep(draw.uniform(0, 0.5))
     new = Deploy(house)
+    first = pictures(Caller(old.url, 0).end())
     callers = [Caller(old.url, seed) for seed in range(CALLERS)]
-    for caller in callers:
-        assert caller.begun.wait(60)
+    assert all(caller.sent.wait(60) for caller in callers)
+    time.sleep(0.05)  # they are being read
+    assert all(caller.waits for caller in callers)
     took = old.end()
     answers = [pictures(caller.end()) for caller in callers]
+    assert answers[0] == first
     assert [len(answer) for answer in answers] == [COUNT] * CALLERS
-    again = Caller(new.url, 0)
-    assert pictures(again.end()) == answers[0], "the next version draws the same"
+    assert pictures(Caller(new.url, 0).end()) == first, "the next version draws the same"
     return new, took
 
 
