@@ -99,7 +99,9 @@ class Scattered(nn.Module):
 
     def _by_tap(self, weight: Tensor) -> Tensor:
         """(C, K, height, width) → (taps · places · K, C), the kernel filled up with zeros to whole strides."""
-        missing = [taps * stride - size for taps, stride, size in zip(self.taps, self.stride, self.kernel, strict=True)]
+        missing = [
+            taps * stride - size for taps, stride, size in zip(self.taps, self.stride, self.kernel, strict=True)
+        ]
         filled = nn.functional.pad(weight, (0, missing[1], 0, missing[0]))
         split = filled.unflatten(3, (self.taps[1], -1)).unflatten(2, (self.taps[0], -1))
         return split.permute(2, 4, 3, 5, 1, 0).reshape(-1, len(weight)).contiguous()
