@@ -99,9 +99,7 @@ class Scattered(nn.Module):
 
     def _by_tap(self, weight: Tensor) -> Tensor:
         """(C, K, height, width) → (taps · places · K, C), the kernel filled up with zeros to whole strides."""
-        missing = [
-            taps * stride - size for taps, stride, size in zip(self.taps, self.stride, self.kernel, strict=True)
-        ]
+        missing = [taps * stride - size for taps, stride, size in zip(self.taps, self.stride, self.kernel, strict=True)]
         filled = nn.functional.pad(weight, (0, missing[1], 0, missing[0]))
         (down, right), (high, wide) = self.taps, self.stride
         split = filled.reshape(*weight.shape[:2], down, high, right, wide)
