@@ -73,17 +73,16 @@ class Gatekeeper:
             check_origin(headers, self.allowed)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, house: House, caller: Pass | None) -> None:
-        """Have the request answered, in the key's name."""
-        key = caller.key.id if caller else None
-        acting = ACTOR.set(Actor(key, ACTOR.get().claim)) if key else None
+        """Have the request answered, in the key's name, whoever acted before on its connection: requests that come
+        behind one another begin in one context."""
+        acting = ACTOR.set(Actor(caller.key.id if caller else None))
         try:
             if scope["method"] in READING:
                 await self.app(scope, receive, send)
             else:
                 await self.written(scope, receive, send, house)
         finally:
-            if acting is not None:
-                ACTOR.reset(acting)
+            ACTOR.reset(acting)
 
     async def written(self, scope: Scope, receive: Receive, send: Send, house: House) -> None:
         """Have a write answered, and put down how: a defect is answered further out, with 500."""
