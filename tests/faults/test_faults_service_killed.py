@@ -84,7 +84,7 @@ HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.npy"\
 
 def broken_off(farm: Farm, sent: int) -> socket.socket:
     """An upload of a hundred megabytes of which so many bytes came; the connection stays."""
-    lines = ["POST /v1/datasets HTTP/1.1", "Host: x", "Content-Type: multipart/form-data; boundary=b"]
+    lines = ["POST /v1/datasets HTTP/1.1", "Host: localhost", "Content-Type: multipart/form-data; boundary=b"]
     request = "\r\n".join([*lines, f"Content-Length: {WHOLE}", "", ""]).encode()
     connection = socket.create_connection(("127.0.0.1", farm.port))
     connection.sendall(request + HEAD + b"x" * sent)

@@ -86,11 +86,12 @@ def say(server: Server, *pieces: bytes, patience: float = PATIENCE, answers: int
 
 
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
-IDS = re.compile(rb"x-request-id: (\S+)")
+IDS = re.compile(rb"x-request-id: (?!req_)(\S+)")
+"""Ids that requests brought; the server's own begin with `req_`."""
 
-WHOLE = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: whole\r\n\r\n"
-SMUGGLED = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: smuggled\r\n\r\n"
-POST = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+WHOLE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: whole\r\n\r\n"
+SMUGGLED = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: smuggled\r\n\r\n"
+POST = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 NOTHING = b"0\r\n\r\n"
 
@@ -136,18 +137,18 @@ def test_a_body_that_could_end_in_two_places_is_refused_and_nothing_after_it_is_
 
 REFUSED = {
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "HTTP/9.9": b"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n",
+    "HTTP/9.9": b"GET /livez HTTP/9.9\r\nHost: localhost\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 500,
     "all bytes": bytes(range(256)) * 4,
-    "an unknown method": b"BREW /livez HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a method in small letters": b"get /livez HTTP/1.1\r\nHost: x\r\n\r\n",
-    "no address": b"GET  HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a NUL in the address": b"GET /liv\x00ez HTTP/1.1\r\nHost: x\r\n\r\n",
-    "no ASCII in the address": b"GET /liv\xff\xfeez HTTP/1.1\r\nHost: x\r\n\r\n",
-    "an address of a broken host": b"GET http://[::1/livez HTTP/1.1\r\nHost: x\r\n\r\n",
-    "an address of no port": b"GET http://a:99999999/livez HTTP/1.1\r\nHost: x\r\n\r\n",
-    "an address of 100,000 bytes": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a tunnel": b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "an unknown method": b"BREW /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a method in small letters": b"get /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "no address": b"GET  HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a NUL in the address": b"GET /liv\x00ez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "no ASCII in the address": b"GET /liv\xff\xfeez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "an address of a broken host": b"GET http://[::1/livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "an address of no port": b"GET http://a:99999999/livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "an address of 100,000 bytes": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a tunnel": b"CONNECT a:1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
 
@@ -159,25 +160,25 @@ def test_what_is_no_request_is_refused_and_hung_up_on(server: Server, name: str)
 
 
 ODD = {
-    "an address of percents": b"GET /v1/jobs/%zz%00%ff HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a query of percents": b"GET /v1/jobs?after=%zz%00%ff HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a path that climbs": b"GET /v1/../../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a climb in percents": b"GET /docs/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
-    "the server as a whole": b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "an address of percents": b"GET /v1/jobs/%zz%00%ff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a query of percents": b"GET /v1/jobs?after=%zz%00%ff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a path that climbs": b"GET /v1/../../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a climb in percents": b"GET /docs/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "the server as a whole": b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "no host": b"GET /v1/nothing HTTP/1.1\r\n\r\n",
     "two hosts": b"GET /v1/nothing HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-    "a strange method": b"SOURCE /livez HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a socket of the web": b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-    "another protocol": b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    "a strange method": b"SOURCE /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a socket of the web": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "another protocol": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
     "an odd expectation": POST + b"Expect: 200-maybe\r\nContent-Length: 2\r\n\r\n{}",
-    "ten thousand headers": b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+    "ten thousand headers": b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
     + b"".join(b"A%d: b\r\n" % i for i in range(10_000))
     + b"\r\n",
-    "a header of a megabyte": b"GET /livez HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 2**20 + b"\r\n\r\n",
+    "a header of a megabyte": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: " + b"b" * 2**20 + b"\r\n\r\n",
     "a chunk's extension of 100,000 bytes": CHUNKED + b"2;" + b"a" * 100_000 + b"\r\n{}\r\n" + NOTHING,
     "a body of single bytes": CHUNKED + b"1\r\n{\r\n" * 5_000 + NOTHING,
-    "ranges": b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nRange: bytes=" + b"0-," * 1000 + b"0-\r\n\r\n",
-    "types of all kinds": b"GET /v1/jobs/x/events HTTP/1.1\r\nHost: x\r\nAccept: "
+    "ranges": b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nRange: bytes=" + b"0-," * 1000 + b"0-\r\n\r\n",
+    "types of all kinds": b"GET /v1/jobs/x/events HTTP/1.1\r\nHost: localhost\r\nAccept: "
     + b"a/b;q=0.1," * 2000
     + b"*/*\r\n\r\n",
     "an old protocol": b"GET /livez HTTP/1.0\r\n\r\n",
@@ -224,7 +225,7 @@ def test_a_head_without_end_is_cut_off_in_little_memory(server: Server) -> None:
     pytest.importorskip("service.front", reason="nothing bounds a head here")
     before, sent = server.process.memory_info().rss, 0
     with closing(socket.create_connection(server.address, timeout=PATIENCE)) as raw, suppress(OSError):
-        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n")
         while sent < 2**27:
             raw.sendall(b"A: " + b"b" * 2**16 + b"\r\n")
             sent += 2**16

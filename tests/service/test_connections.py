@@ -9,7 +9,7 @@ from uvicorn.server import ServerState
 
 from service.connections import Connection
 
-REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Closing:
@@ -26,6 +26,9 @@ class Closing:
         return self.closed
 
     def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
         self.closed = True
 
     def write(self, data: bytes) -> None:

@@ -283,7 +283,7 @@ def test_who_hangs_up_is_forgotten(own: tuple[Running, Any]) -> None:
     job = service.running("hung-up")
     watched = app.state.house.feeds
     url = httpx.URL(service.url)
-    request = f"GET /v1/jobs/{job.id}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+    request = f"GET /v1/jobs/{job.id}/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
     callers = [socket.create_connection((url.host, url.port)) for _ in range(20)]
     for caller in callers:
         caller.sendall(request.encode())
@@ -302,7 +302,7 @@ def test_who_does_not_read_loses_the_connection(
     monkeypatch.setattr(streaming, "PATIENCE_SECONDS", 0.5)
     job = service.running("unread")
     url = httpx.URL(service.url)
-    request = f"GET /v1/jobs/{job.id}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+    request = f"GET /v1/jobs/{job.id}/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
     with socket.socket() as caller:
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.connect((url.host, url.port))

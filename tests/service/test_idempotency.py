@@ -164,7 +164,7 @@ def test_an_upload_that_is_refused_is_not_read_to_its_end(service: Running) -> N
     boundary = b'--b\r\nContent-Disposition: form-data; name="colour"\r\n\r\nred\r\n'
     url = httpx.URL(service.url)
     head = (
-        "POST /v1/datasets HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k-refused\r\nContent-Length: 1000000000\r\n"
+        "POST /v1/datasets HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k-refused\r\nContent-Length: 1000000000\r\n"
         "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
     )
     with socket.create_connection((url.host, url.port), timeout=20) as caller:

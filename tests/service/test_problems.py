@@ -366,7 +366,7 @@ def test_a_caller_who_hangs_up_in_the_middle_of_a_body_is_no_defect(
     def counted() -> int:
         return service.http.get("/metrics").text.count(f'route="/v1/{path}",status="400"')
 
-    head = b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+    head = b"POST /v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
     address = httpx.URL(service.url)
     with socket.create_connection((address.host, address.port), timeout=10) as raw:
         raw.sendall(head % path.encode())
