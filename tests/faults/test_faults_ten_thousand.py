@@ -9,6 +9,7 @@ import pytest
 from fault_kit_processes import House, Process, eventually, every_event, house_in
 from fault_table import row
 
+from ledger.census import census
 from ledger.records import Event, Job
 
 pytestmark = pytest.mark.timeout(1200)
@@ -34,7 +35,8 @@ def work_off(folder: Path, count: int) -> tuple[int, list[int]]:
         workers = [house.worker("light", program="idle_worker") for _ in range(WORKERS)]
         eventually(lambda: house.jobs.waiting("light") < 0.8 * count, 1200, pause=0.2)
         early = resident(workers)
-        eventually(lambda: house.jobs.census() == {("light", "succeeded"): count}, 3600, pause=0.5)
+        done = {("light", "succeeded"): float(count)}
+        eventually(lambda: census(house.ledger)["jobs"] == done, 3600, pause=0.5)
         gained = max(later - before for before, later in zip(early, resident(workers), strict=True))
         shares = check_all_done(house, made)
         assert gained < FLAT

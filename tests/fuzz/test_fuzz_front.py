@@ -168,7 +168,8 @@ ODD = {
     "no host": b"GET /v1/nothing HTTP/1.1\r\n\r\n",
     "two hosts": b"GET /v1/nothing HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     "a strange method": b"SOURCE /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "a socket of the web": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "a socket of the web": b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     "another protocol": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
     "an odd expectation": POST + b"Expect: 200-maybe\r\nContent-Length: 2\r\n\r\n{}",
     "ten thousand headers": b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"

@@ -120,7 +120,7 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path, capsys: Any, mon
         database.execute("UPDATE alembic_version SET version_num = 'zzzz'")
     said = refused(tmp_path, capsys, monkeypatch)
     assert "zzzz" in said
-    assert "ganymede migrate" in said
+    assert "use the newer Ganymede" in said
 
 
 def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
