@@ -24,7 +24,7 @@ from gan import png
 from gan.images import to_uint8
 from gan.networks.build import generator_example
 from gan.networks.folding import for_serving
-from gan.networks.packing import pack
+from gan.networks.packing import Packed, Scattered, pack
 from service.engine.runtime import levels
 
 ROUNDS: Final = 25
@@ -71,6 +71,19 @@ def served() -> nn.Module:
     network = for_serving(generator())
     pack(network, *generator_example(SPEC))
     return network
+
+
+@torch.inference_mode()
+def to_picture() -> None:
+    """The last layer of the generator, 64 channels at 32×32 to three at 64×64, as oneDNN computes it and as sums."""
+    layer = nn.ConvTranspose2d(64, 3, 4, stride=2, padding=1, bias=False)
+    for count in BATCHES:
+        x = torch.randn(count, 64, 32, 32).to(memory_format=torch.channels_last)
+        ways = {"packed": Packed(layer, x.shape), "scattered": Scattered(layer)}
+        spent = milliseconds({name: lambda w=way, x=x: w(x) for name, way in ways.items()})
+        print(
+            f"to a picture, by {count}: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in spent.items()), flush=True
+        )
 
 
 @torch.inference_mode()
@@ -143,6 +156,7 @@ def main() -> None:
     """Measure and print."""
     torch.set_num_threads(1)
     encoders()
+    to_picture()
     runtimes()
     for _ in range(3):
         side_by_side()
