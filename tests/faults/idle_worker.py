@@ -1,5 +1,6 @@
 """`python -m idle_worker`: a worker like any other, but for its children: they do nothing, and cost no process."""
 
+import os
 import sys
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from worker.protocol import Done, Report, Started
 class IdleChild:
     """Says at once that it began and that it is done."""
 
-    status, ended = 0, False
+    status, ended, pid = 0, False, os.getpid()
 
     def __init__(self, env: dict[str, str], jobs: str | None = None) -> None:
         self._said: list[Report] = [Started(device="cpu"), Done(ended_by="done")]
