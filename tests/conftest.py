@@ -1,11 +1,11 @@
-"""What all tests share: this folder is importable (`seeded`, `running`, `servers`); `stack` is a running Ganymede."""
+"""What all tests share: this folder is importable (`seeded`, `running`, `servers` …); `stack` is a running Ganymede."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from running import Stack, running_stack
-from servers import PostgreSQL
+from servers import PostgreSQL, Redis
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +31,15 @@ def postgresql() -> Iterator[PostgreSQL]:
     server = PostgreSQL()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    """A server of the Redis protocol, running, which tests may stop and start."""
+    server = Redis(tmp_path)
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.hookimpl(wrapper=True)

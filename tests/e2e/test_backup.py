@@ -2,8 +2,7 @@
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from PIL import Image
 from running import Stack, running_stack
 from safetensors.numpy import load_file
+from waiting import eventually
 
 from ganymede import Client
 
@@ -30,13 +30,6 @@ def own(digits_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         done = stack.run("datasets", "add", str(digits_zip), "--name", "digits")
         assert done.returncode == 0, done.stderr
         yield stack
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "this did not come about in time"
-        time.sleep(0.1)
 
 
 def ganymede(stack: Stack, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -68,7 +61,7 @@ def test_a_server_is_backed_up_while_it_trains_and_goes_on_elsewhere(own: Stack,
     copy, elsewhere = tmp_path / "backup.tar", tmp_path / "elsewhere"
     with own.client() as client:
         job = json.loads(ganymede(own, "train", "digits", "--model", "m", *TRAIN, "--json").stdout)["id"]
-        until(lambda: client.models.get("m").checkpoints)
+        eventually(lambda: client.models.get("m").checkpoints, SECONDS)
         assert client.jobs.get(job).status == "running"
         [newest, *_] = sorted(client.models.get("m").checkpoints, key=lambda one: -one.images)
         before = drawn(own, newest.id, tmp_path / "before.png")

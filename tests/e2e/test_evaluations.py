@@ -1,7 +1,6 @@
 """Evaluation through real processes: the example of the theory as documented, and a model by client and command."""
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -17,12 +16,6 @@ SECONDS = 600.0
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/two_clusters.py"
 
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def client(stack: Stack) -> Iterator[Client]:
-    with stack.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

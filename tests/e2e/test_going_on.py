@@ -1,8 +1,7 @@
 """Training that goes on, through real processes: in the same model, in a new one, from an upload, and when killed."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 from running import Stack
+from waiting import eventually
 
 from ganymede import Client, Conflict
 
@@ -18,12 +18,6 @@ SECONDS = 600.0
 NAMES = count()
 
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def client(stack: Stack) -> Iterator[Client]:
-    with stack.client() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +45,6 @@ def going_on(client: Client, start: str, **more: object) -> str:
 
 def job_of(client: Client, model: str) -> str:
     return client.jobs.list(model=model).data[0].id
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "this did not come about in time"
-        time.sleep(0.05)
 
 
 def newest(client: Client, model: str) -> tuple[int, str]:
@@ -113,7 +100,7 @@ def types(client: Client, job: str) -> list[str]:
 
 def kill_once(stack: Stack, due: Callable[[], object]) -> None:
     """Kill the child of the only job that runs, when that is so."""
-    until(lambda: due() and stack.all_of("worker.child"))
+    eventually(lambda: due() and stack.all_of("worker.child"), SECONDS)
     for child in stack.all_of("worker.child"):
         child.kill()
         psutil.wait_procs([child], timeout=10)

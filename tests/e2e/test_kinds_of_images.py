@@ -1,6 +1,5 @@
 """Images of every kind through real processes, as a user brings them: a folder up, a short training, samples down."""
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,6 @@ from ganymede import Client, JobFailed
 
 SECONDS = 240.0
 """What a training of a few steps may take on a busy machine."""
-
-
-@pytest.fixture(scope="module")
-def client(stack: Stack) -> Iterator[Client]:
-    with stack.client() as client:
-        yield client
 
 
 def trained(client: Client, name: str, **more: Any) -> str:

@@ -1,11 +1,9 @@
 """Points over HTTP through real processes: tables and matrices in, a condition obeyed, bad uploads refused by name."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from running import Stack
 
 from ganymede import Client, JobFailed
 
@@ -13,12 +11,6 @@ SECONDS = 600.0
 """What a training of a few seconds may take: it is nice, and busy neighbours leave it a tenth of a core or less."""
 
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def client(stack: Stack) -> Iterator[Client]:
-    with stack.client() as client:
-        yield client
 
 
 def ring(path: Path) -> Path:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import psutil
 import seeded
+import waiting
 from running import environment_for
 from safetensors.numpy import load_file
 from servers import PostgreSQL, free_port
@@ -205,13 +205,9 @@ def same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
     assert [name for name in wanted if found[name].tobytes() != wanted[name].tobytes()] == []
 
 
-def eventually(find: Callable[[], T | None], seconds: float = SECONDS) -> T:
-    """The first thing found that is neither None nor False nor empty."""
-    until = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < until, f"not within {seconds} s"
-        time.sleep(0.05)
-    return found
+def eventually(find: Callable[[], T | None], seconds: float = SECONDS, pause: float = 0.05) -> T:
+    """`waiting.eventually`: a step may take long on a busy machine."""
+    return waiting.eventually(find, seconds, pause)
 
 
 @contextmanager

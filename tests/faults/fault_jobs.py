@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger.storage import Storage, sha256_of
+from stub_checkpoints import saved
+
 from worker.line import ControlLine
-from worker.protocol import Assignment, Done, SavedCheckpoint, Started, Stopped
+from worker.protocol import Assignment, Done, Started, Stopped
 
 RUNS = "runs.txt"
 
@@ -81,23 +82,6 @@ def run_training(assignment: Assignment, line: ControlLine) -> None:
         return
     time.sleep(1.0)  # until the ledger has it
     (kill_worker if images % 200 else kill_child)(assignment, line)
-
-
-def saved(assignment: Assignment, images: int) -> SavedCheckpoint:
-    storage, stem = Storage(Path(assignment.storage)), f"checkpoints/{assignment.model}/e{assignment.epoch}-{images}"
-    for name in (f"{stem}.model", f"{stem}.state"):
-        storage.write_bytes(name, b"weights")
-    sha256 = sha256_of(storage.path(f"{stem}.model"))
-    return SavedCheckpoint(
-        id=f"ckpt_{assignment.epoch}_{images}",
-        images=images,
-        path=f"{stem}.model",
-        bytes=7,
-        sha256=sha256,
-        state_path=f"{stem}.state",
-        state_bytes=7,
-        state_sha256=sha256,
-    )
 
 
 JOBS = {"project": "fault_jobs:run", "train": "fault_jobs:run_training"}

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 import httpx
 import numpy as np
 import psutil
+import waiting
 from safetensors import safe_open
 from safetensors.numpy import load_file
 from servers import free_port
@@ -152,7 +152,7 @@ class House:
         return process, url
 
     def _start(self, name: str, command: list[str]) -> Process:
-        path = {"PYTHONPATH": os.pathsep.join([str(HERE), str(ROOT)]), "OMP_NUM_THREADS": "1"}
+        path = {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent), str(ROOT)]), "OMP_NUM_THREADS": "1"}
         environment = self.settings.environment() | path
         process = Process(f"{name}-{len(self.processes)}", command, environment, self.folder)
         self.processes.append(process)
@@ -315,18 +315,5 @@ def _is_ready(url: str) -> bool:
 
 
 def eventually(find: Callable[[], T | None], seconds: float = START_SECONDS, pause: float = 0.02) -> T:
-    """The first thing found that is not nothing."""
-    until = time.monotonic() + seconds
-    while True:
-        if found := find():
-            return found
-        assert time.monotonic() < until, f"not within {seconds} s"
-        time.sleep(pause)
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended (or is but a zombie)."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    """`waiting.eventually`: a step may take long on a busy machine."""
+    return waiting.eventually(find, seconds, pause)

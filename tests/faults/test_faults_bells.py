@@ -1,7 +1,6 @@
 """Fault 4: one bell, rung fifty times at once on four workers, is one run."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,6 @@ from ledger.records import Job
 pytestmark = pytest.mark.timeout(1200)
 
 WORKERS, BELLS, RINGERS = 4, 50, 5
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    server = Redis(tmp_path)
-    server.start()
-    yield server
-    server.kill()
 
 
 def ring_at_once(house: House, job: Job) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from fault_kit_processes import BATCH, House, Plan, alone, check_same, eventually, gone, house_in
+from fault_kit_processes import BATCH, House, Plan, alone, check_same, eventually, house_in
 from fault_table import row
 from traced_jobs import traced
+from waiting import gone
 
 from ledger.states import TERMINAL
 

@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,14 +27,6 @@ COUNT = 300
 
 CALLERS = 3
 MEDIA = "application/zip"
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    server = Redis(tmp_path)
-    server.start()
-    yield server
-    server.kill()
 
 
 def publish_generator(house: House) -> None:

@@ -29,14 +29,6 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
         yield farm
 
 
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    server = Redis(tmp_path)
-    server.start()
-    yield server
-    server.kill()
-
-
 def points() -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32))

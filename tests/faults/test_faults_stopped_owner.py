@@ -11,9 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from fault_kit_processes import ROOT, House, Plan, Process, alone, check_same, eventually, gone, house_in
+from fault_kit_processes import ROOT, House, Plan, Process, alone, check_same, eventually, house_in
 from fault_table import row
 from servers import PostgreSQL
+from waiting import gone
 
 from ledger.database import STALLED_SECONDS
 from ledger.records import Job

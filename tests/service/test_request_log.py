@@ -1,24 +1,15 @@
 """A line for each request that is worth one, and nothing in it that is a secret."""
 
 import logging
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from service_kit import Running, serving, settings_in
+from waiting import eventually
 
 from ledger.logs import REQUEST
 from service.middleware import level_of
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """The line follows the answer."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture

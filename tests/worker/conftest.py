@@ -11,7 +11,7 @@ from worker_kit import HERE, ROOT, Bench, WorkerProcess
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(ROOT)]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent), str(ROOT)]))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 

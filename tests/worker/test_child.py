@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from worker_kit import eventually, gone
+from waiting import eventually, gone
 
 from gan.errors import CheckpointCorrupt, ChecksumMismatch, OutOfMemory, StorageFull
 from worker.child import ABANDONED, failure

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from worker_kit import Bench, eventually
+from waiting import eventually
+from worker_kit import Bench
 
 from gan.errors import Unavailable
 from ledger.doorbell import BrokerState, Doorbell

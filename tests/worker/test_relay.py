@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from worker_kit import ROOT, Bench, WorkerProcess, eventually
+from waiting import eventually
+from worker_kit import ROOT, Bench, WorkerProcess
 
 from ledger.logs import REQUEST
 from worker.child import ABANDONED

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from worker_kit import Bench, eventually, gone
+from waiting import eventually, gone
+from worker_kit import Bench
 
 from ledger.records import Job
 from worker import supervisor

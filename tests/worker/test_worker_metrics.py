@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from servers import Redis, free_port
-from worker_kit import ROOT, Bench, WorkerProcess, eventually
+from waiting import eventually
+from worker_kit import ROOT, Bench, WorkerProcess
 
 from gan.errors import Unavailable
 from ledger.doorbell import Doorbell

@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from servers import Redis
-from worker_kit import ROOT, Bench, WorkerProcess, digits, eventually, gone
+from waiting import eventually, gone
+from worker_kit import ROOT, Bench, WorkerProcess, digits
 
 from ledger.doorbell import Doorbell
 
@@ -21,14 +22,6 @@ Start = Callable[..., WorkerProcess]
 
 GONE = "the broker does not answer: jobs are taken straight from the ledger"
 BACK = "the broker answers again"
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    server = Redis(tmp_path)
-    server.start()
-    yield server
-    server.kill()
 
 
 def test_an_upload_becomes_a_dataset_and_the_upload_is_removed(bench: Bench, start_worker: Start) -> None:

@@ -1,14 +1,12 @@
 """A workplace on a SQLite ledger, jobs to run in it, worker processes, and how to wait for what they do."""
 
 import io
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 from sqlalchemy.orm import Session
+from waiting import eventually
 
 from gan.choosing import resolve
 from gan.errors import Unavailable
@@ -190,26 +189,6 @@ class WorkerProcess:
         self.process.wait()
         self.close_stdin()
         sys.stderr.write(self.log)  # pytest shows it where a test fails
-
-
-def eventually(find: Callable[[], T | None], seconds: float = 30) -> T:
-    """The first thing found that is neither None nor False."""
-    until = time.monotonic() + seconds
-    while True:
-        found = find()
-        if found is not None and found is not False:
-            return found
-        assert time.monotonic() < until, f"not within {seconds} s"
-        time.sleep(0.02)
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended (or is but a zombie)."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return True
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (8, 8), mode: str = "L") -> Image.Image:
