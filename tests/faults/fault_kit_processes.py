@@ -216,8 +216,13 @@ class House:
 
     def runs(self) -> list[str]:
         """The job of each run that `fault_jobs` began, in order."""
+        return [job for job, _ in self.claims_run()]
+
+    def claims_run(self) -> list[tuple[str, str]]:
+        """Job and epoch of each run that `fault_jobs` began, in order."""
         path = self.storage.root / "runs.txt"
-        return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(job, epoch) for job, epoch, *_ in map(str.split, lines)]
 
     # ---- what a training made ----
 

@@ -105,12 +105,12 @@ def race(folder: Path, database: dict[str, Any], times: int) -> Race:
         for _ in range(WORKERS):
             house.worker("light", jobs="fault_jobs")
         racing = Race(house, url)
+        eventually(house.claims_run)
         racing.run(times)
         for job in racing.end():
             check_story(house, job)
         assert racing.statuses <= {200, 202, 409}
-        claims = (house.storage.root / "runs.txt").read_text().splitlines()
-        begun = [tuple(line.split()[:2]) for line in claims]
+        begun = house.claims_run()
         assert len(begun) == len(set(begun)), "a claim was worked on twice"
     return racing
 
