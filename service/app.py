@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from gan.errors import Unavailable
 from ledger.settings import Settings
-from service import errors, reference
+from service import errors, reference, studio
 from service.front import HeadLimit
 from service.gatekeeper import Gatekeeper
 from service.house import FIRST_SECONDS, opened
@@ -93,6 +93,7 @@ def create_app(settings: Settings, host: str = "127.0.0.1") -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     reference.install(app)
+    studio.install(app)
     errors.install(app)
     app.add_middleware(Lane)
     app.add_middleware(HangUp)

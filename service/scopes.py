@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple, get_args
 Scope = Literal["read", "sample", "train", "admin"]
 EVERY: Final[tuple[Scope, ...]] = get_args(Scope)
 
-OPEN: Final = re.compile(r"/livez|/readyz|/openapi\.json|/docs(/.*)?|/v1/session")
+OPEN: Final = re.compile(r"/|/studio/.+|/livez|/readyz|/openapi\.json|/docs(/.*)?|/v1/session")
 """Paths that need no key. `/v1/session` is where a key is traded for a cookie, and where a page asks whether it has to.
 """
 

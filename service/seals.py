@@ -23,6 +23,12 @@ SWAGGER: Final = (
 )
 """`/docs` loads its own files alone; Swagger writes styles into its elements and has pictures in its style sheet."""
 
+STUDIO: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The studio loads from its own server alone, and has nothing inline; some of its pictures are made in the page."""
+
 PICTURE: Final = re.compile(r"/v1/models/[^/]+/images/[^/]+")
 """A seed as an address is there to stand in pages, also of other origins."""
 
@@ -34,14 +40,16 @@ def raw(headers: dict[str, str]) -> list[Raw]:
 
 PLAIN: Final = raw(SEALS)
 OF_PICTURES: Final = raw(SEALS | {"Cross-Origin-Resource-Policy": "cross-origin"})
-OF_DOCS: Final = raw(SEALS | {"Content-Security-Policy": SWAGGER})
+PAGES: Final = {
+    path: raw(SEALS | {"Content-Security-Policy": content}) for path, content in {"/": STUDIO, "/docs": SWAGGER}.items()
+}
 
 
 def seals_of(path: str) -> list[Raw]:
     """What is put on an answer from that path."""
     if path.startswith("/v1/models/") and PICTURE.fullmatch(path):
         return OF_PICTURES
-    return OF_DOCS if path == "/docs" else PLAIN
+    return PAGES.get(path, PLAIN)
 
 
 def sealed(headers: Iterable[Raw], path: str) -> list[Raw]:

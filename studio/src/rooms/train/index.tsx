@@ -1,0 +1,5 @@
+import type { RoomProps } from "../../app";
+
+export function TrainRoom({ argument }: RoomProps) {
+  return <h1>Train {argument}</h1>;
+}

@@ -1,0 +1,5 @@
+import type { RoomProps } from "../../app";
+
+export function WatchRoom({ argument }: RoomProps) {
+  return <h1>Watch {argument}</h1>;
+}

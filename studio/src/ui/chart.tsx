@@ -1,0 +1,137 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+
+export interface Line {
+  label: string;
+  color: string;
+  /** One a point of `x`; null where nothing was measured. */
+  values: readonly (number | null)[];
+  dash?: number[];
+}
+
+export interface ChartProps {
+  title: string;
+  x: readonly number[];
+  xLabel: string;
+  lines: readonly Line[];
+  height?: number;
+  /** Charts of the same word show the cursor at the same x. */
+  sync?: string;
+  /** Horizontal lines with a name: a bound, say. */
+  marks?: readonly { y: number; label: string }[];
+  /** The x values where something happened. */
+  moments?: readonly { x: number; label: string }[];
+}
+
+/** Lines over a shared axis. A canvas: who cannot see it has the same numbers as a table elsewhere on the page. */
+export function Chart(props: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const key = props.lines.map((line) => `${line.label} ${line.color}`).join("|");
+
+  useEffect(() => {
+    const box = place.current;
+    if (!box) return undefined;
+    const made = new uPlot(optionsOf(props, box), dataOf(props), box);
+    plot.current = made;
+    const sizes = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: props.height ?? 200 }));
+    sizes.observe(box);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const redraw = (): void => made.redraw();
+    dark.addEventListener("change", redraw);
+    return () => {
+      sizes.disconnect();
+      dark.removeEventListener("change", redraw);
+      made.destroy();
+    };
+  }, [key, props.title]);
+
+  useEffect(() => {
+    plot.current?.setData(dataOf(props));
+  }, [props]);
+
+  return (
+    <figure class="chart" aria-label={`${props.title}: ${props.lines.map((line) => line.label).join(", ")}`}>
+      <figcaption class="label">{props.title}</figcaption>
+      <div ref={place} />
+    </figure>
+  );
+}
+
+function dataOf({ x, lines }: ChartProps): uPlot.AlignedData {
+  return [x as number[], ...lines.map((line) => line.values as (number | null)[])];
+}
+
+/** A custom property's colour as it stands, light or dark: canvases know no properties. */
+export function shade(name: string): string {
+  const probe = document.createElement("span");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const color = getComputedStyle(probe).color;
+  probe.remove();
+  return color;
+}
+
+function optionsOf(props: ChartProps, box: HTMLElement): uPlot.Options {
+  const axis = (): uPlot.Axis => ({
+    stroke: () => shade("--quiet"),
+    grid: { stroke: () => shade("--line"), width: 1 },
+    ticks: { stroke: () => shade("--line"), width: 1 },
+    font: "12px system-ui",
+  });
+  return {
+    width: Math.max(box.clientWidth, 100),
+    height: props.height ?? 200,
+    legend: { live: true },
+    cursor: props.sync ? { sync: { key: props.sync } } : {},
+    scales: { x: { time: false } },
+    axes: [
+      { ...axis(), label: props.xLabel, labelSize: 18, labelFont: "12px system-ui" },
+      { ...axis(), size: 56 },
+    ],
+    series: [
+      { label: props.xLabel },
+      ...props.lines.map(({ label, color, dash }) => ({
+        label,
+        stroke: color,
+        width: 1.5,
+        spanGaps: true,
+        points: { show: false },
+        ...(dash && { dash }),
+      })),
+    ],
+    hooks: { draw: [(plot) => drawMarks(plot, props)] },
+  };
+}
+
+function drawMarks(plot: uPlot, { marks = [], moments = [] }: ChartProps): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.setLineDash([4, 4]);
+  ctx.lineWidth = 1;
+  ctx.font = `${11 * devicePixelRatio}px system-ui`;
+  ctx.strokeStyle = ctx.fillStyle = shade("--quiet");
+  for (const { y, label } of marks) {
+    const at = plot.valToPos(y, "y", true);
+    if (at < bbox.top || at > bbox.top + bbox.height) continue;
+    stroke(ctx, bbox.left, at, bbox.left + bbox.width, at);
+    ctx.fillText(label, bbox.left + 4, at - 3);
+  }
+  ctx.strokeStyle = shade("--warn");
+  for (const { x } of moments) {
+    const at = plot.valToPos(x, "x", true);
+    if (at >= bbox.left && at <= bbox.left + bbox.width) stroke(ctx, at, bbox.top, at, bbox.top + bbox.height);
+  }
+  ctx.restore();
+}
+
+function stroke(ctx: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {
+  ctx.beginPath();
+  ctx.moveTo(x0, y0);
+  ctx.lineTo(x1, y1);
+  ctx.stroke();
+}
+
+/** Colours that are told apart in light and dark, also by most who see few colours (after Okabe and Ito, 2008). */
+export const COLORS = ["#0b79c2", "#d35f00", "#009e73", "#b8569a", "#8a7a00", "#4f9fd8", "#a0522d"] as const;

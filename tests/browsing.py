@@ -1,0 +1,69 @@
+"""A page of the studio as a test sees it: opened, judged for accessibility, kept as a picture."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize
+
+LAUNCH: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS: Final[dict[str, ViewportSize]] = {
+    "desktop": {"width": 1280, "height": 800},
+    "phone": {"width": 390, "height": 844},
+}
+PATIENCE: Final = 30_000
+"""Milliseconds: the machine may be busy with other tests."""
+STANDARDS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+
+
+class Shown:
+    """One page in a browser context of its own. `page` is Playwright's, for all that a person would do with it."""
+
+    def __init__(self, browser: Browser, url: str, width: str, **options: object) -> None:
+        self.url, self.width = url, width
+        self.context = browser.new_context(viewport=WIDTHS[width], **options)  # type: ignore[arg-type]
+        self.context.set_default_timeout(PATIENCE)
+        self.page: Page = self.context.new_page()
+        self.errors: list[str] = []
+        self.expected = False
+        """Whether errors in the console are what the test is about."""
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._heard)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.errors.append(message.text)
+
+    def go(self, address: str) -> None:
+        """To an address of the studio: `#/watch/job_…`."""
+        self.page.goto(f"{self.url}/{address}")
+
+    def accessible(self) -> None:
+        """No violation by axe, and nothing that makes the page scroll sideways."""
+        found = Axe().run(self.page, options={"runOnly": STANDARDS})
+        assert found.violations_count == 0, found.generate_report()
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{wide} pixels wider than the screen"
+
+    def keep(self, name: str, whole: bool = True) -> Path:
+        """A picture of the page as it is: build/studio/NAME-WIDTH.png."""
+        path = Path("build/studio") / f"{name}-{self.width}.png"
+        self.page.screenshot(path=path, full_page=whole, animations="disabled")
+        return path
+
+    def close(self) -> None:
+        self.context.close()
+        assert self.expected or not self.errors, self.errors
+
+
+Look = Callable[..., Shown]
+"""`look("#/data", "phone")`: what the fixture of that name does."""
