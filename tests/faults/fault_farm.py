@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import psutil
+import psycopg
 import seeded
 import waiting
 from running import environment_for
@@ -183,10 +184,13 @@ class Farm:
 
 
 class Cluster(PostgreSQL):
-    """A PostgreSQL that may be killed: what it said is committed is in its log, which outlives the process."""
+    """A PostgreSQL that may be killed: what it said is committed is in its log, which outlives the process.
 
-    def __init__(self) -> None:
-        super().__init__()
+    It keeps little of its log, so that its disk may be small.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__(folder)
         self.halt()
         self.start()
 
@@ -195,8 +199,24 @@ class Cluster(PostgreSQL):
         self._control("-m", "immediate", "stop")
 
     def start(self) -> None:
-        options = f"-h 127.0.0.1 -p {self.port} -k {self._data} -c fsync=off"
+        options = f"-h 127.0.0.1 -p {self.port} -k {self._data} -c fsync=off -c min_wal_size=32MB -c max_wal_size=48MB"
         self._control("-o", options, "-l", str(self._data / "log"), "start")
+
+    def grow(self) -> None:
+        """Write until there is no room left, which a full disk alone does not say: it has some of its own."""
+        with suppress(psycopg.OperationalError):
+            self.sql("CREATE TABLE IF NOT EXISTS filler (rest text)")
+            while True:
+                self.sql("INSERT INTO filler SELECT repeat(md5(random()::text), 50) FROM generate_series(1, 200)")
+
+    def shrink(self) -> None:
+        """Give it back; a server that gave up, since its log had no room either, is started again."""
+        try:
+            self.sql("DROP TABLE IF EXISTS filler")
+        except psycopg.OperationalError:
+            self.halt()
+            self.start()
+            self.sql("DROP TABLE IF EXISTS filler")
 
 
 def same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:

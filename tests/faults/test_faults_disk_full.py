@@ -3,6 +3,7 @@
 import io
 import re
 import sqlite3
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 from fault_disk import Disk, disk_at
-from fault_farm import Farm, eventually, farm_in, same
+from fault_farm import Cluster, Farm, eventually, farm_in, same
 from fault_table import row
 from safetensors import safe_open
 
@@ -187,6 +188,48 @@ def full_ledger(place: Place, model: str) -> None:
 
 def test_a_full_ledger_holds_a_training_up_until_there_is_room(place: Place) -> None:
     full_ledger(place, "written")
+
+
+# ---- the ledger, in PostgreSQL ----
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Farm, Cluster, Disk]]:
+    """A farm whose ledger is in a PostgreSQL on a disk of its own, where its user may go. It has trained `straight`."""
+    with tempfile.TemporaryDirectory(prefix="gpg") as folder, disk_at(Path(folder) / "disk", 256) as disk:
+        Path(folder).chmod(0o755)
+        disk.root.chmod(0o755)
+        cluster = Cluster(disk.root)
+        short = {"GANYMEDE_LEASE_SECONDS": "3", "GANYMEDE_HEARTBEAT_SECONDS": "0.5"}
+        url = cluster.at("postgres")
+        with farm_in(tmp_path_factory.mktemp("served") / "farm", GANYMEDE_DATABASE_URL=url, **short) as farm:
+            begin(farm)
+            yield farm, cluster, disk
+        cluster.stop()
+
+
+def full_server(farm: Farm, cluster: Cluster, disk: Disk, model: str) -> None:
+    """Its tables cannot grow. Where its log cannot either it gives up, and is started again once there is room."""
+    job = started(farm, model)
+    disk.fill()
+    cluster.grow()
+    found = eventually(lambda: seen if (seen := answers(farm, model))[503] else None)
+    assert set(found) <= {200, 202, 503}, found
+    disk.empty()
+    cluster.shrink()
+    farm.succeed(job)
+    assert farm.jobs.get(job).attempt == 0
+    same(farm.end_of(model), farm.end_of("straight"))
+    check_intact(farm, model)
+
+
+@pytest.mark.faults_long
+@pytest.mark.timeout(3600)
+def test_a_full_disk_of_postgresql_holds_trainings_up_until_there_is_room(served: tuple[Farm, Cluster, Disk]) -> None:
+    times = 3
+    for number in range(times):
+        full_server(*served, f"served-{number}")
+    row("8", "disk full under PostgreSQL", times, "503, then resumed, bit-identical")
 
 
 # ---- everything on one disk, logs too: as `ganymede up` has it ----

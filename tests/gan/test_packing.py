@@ -56,8 +56,9 @@ def test_a_packed_network_answers_as_before_in_batches_of_any_size(spec, part):
         "generator": (build_generator, generator_example),
         "discriminator": (build_discriminator, discriminator_example),
     }[part]
-    as_trained, served = (shaken(build(spec, seed=1)) for _ in range(2))
+    as_trained, served, exact = (shaken(build(spec, seed=1)) for _ in range(3))
     pack(for_serving(served), *example(spec))
+    exact.double()
     convolutions = [m for m in served.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     assert not convolutions
     assert any(isinstance(m, Packed | Spread) for m in served.modules())
@@ -65,8 +66,14 @@ def test_a_packed_network_answers_as_before_in_batches_of_any_size(spec, part):
         given = rows(*example(spec), count=count)
         with torch.inference_mode():
             before, after = as_trained(*given), served(*given)
+            right = exact(*(None if one is None else one.double() for one in given))
         assert after.shape == before.shape
-        torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
+        assert furthest(after, right) <= 4 * furthest(before, right) + 1e-6 * float(right.abs().max())
+
+
+def furthest(found: torch.Tensor, right: torch.Tensor) -> float:
+    """The largest error; how large rounding makes it depends on the network and on the processor."""
+    return float((found - right).abs().max())
 
 
 def test_a_spectrally_normalised_discriminator_is_packed_with_the_weights_that_it_multiplies_by():
