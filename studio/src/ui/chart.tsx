@@ -1,4 +1,4 @@
-import { type MutableRef, useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { theme } from "../shell/theme";
 import "uplot/dist/uPlot.min.css";
@@ -31,6 +31,8 @@ export interface ChartProps {
   onPick?: (x: number) => void;
 }
 
+type Newest = { readonly current: ChartProps };
+
 /** Lines over a shared axis. A canvas: who cannot see it has the same numbers as a table elsewhere on the page. */
 export function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
@@ -44,7 +46,9 @@ export function Chart(props: ChartProps) {
     if (!box) return undefined;
     const made = new uPlot(optionsOf(newest, box), dataOf(newest.current), box);
     plot.current = made;
-    const sizes = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: newest.current.height ?? 200 }));
+    const sizes = new ResizeObserver(() =>
+      made.setSize({ width: box.clientWidth, height: newest.current.height ?? 200 }),
+    );
     sizes.observe(box);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const redraw = (): void => made.redraw();
@@ -94,7 +98,7 @@ function heights(marks: ChartProps["marks"] = [], low: number | null, high: numb
   return [min === 0 ? 0 : min - room, max + room];
 }
 
-function picking(newest: MutableRef<ChartProps>): (plot: uPlot) => void {
+function picking(newest: Newest): (plot: uPlot) => void {
   return (plot) =>
     plot.over.addEventListener("click", () => {
       const { left = -1 } = plot.cursor;
@@ -102,7 +106,7 @@ function picking(newest: MutableRef<ChartProps>): (plot: uPlot) => void {
     });
 }
 
-function optionsOf(newest: MutableRef<ChartProps>, box: HTMLElement): uPlot.Options {
+function optionsOf(newest: Newest, box: HTMLElement): uPlot.Options {
   const props = newest.current;
   const axis = (): uPlot.Axis => ({
     stroke: () => shade("--quiet"),
