@@ -19,7 +19,7 @@ export interface ChartProps {
   height?: number;
   /** Charts of the same word show the cursor at the same x. */
   sync?: string;
-  /** Horizontal lines with a name, always in view: a bound, say. */
+  /** Horizontal lines with a name, always in view: a bound, say; without a name, a height that is in view alone. */
   marks?: readonly { y: number; label: string }[];
   /** The x values where something happened. */
   moments?: readonly { x: number; label: string }[];
@@ -117,7 +117,7 @@ function optionsOf(newest: Newest, box: HTMLElement): uPlot.Options {
   return {
     width: Math.max(box.clientWidth, 100),
     height: props.height ?? 200,
-    legend: { live: true },
+    legend: { live: true, markers: { dash: (_, place) => (props.lines[place - 1]?.dash ? "dashed" : "solid") } },
     cursor: {
       ...(props.sync && { sync: { key: props.sync } }),
       ...(props.onPick && { drag: { x: false, y: false } }),
@@ -151,12 +151,14 @@ function drawMarks(plot: uPlot, { marks = [], moments = [], at = null }: ChartPr
   ctx.setLineDash([4, 4]);
   ctx.lineWidth = 1;
   ctx.font = `${11 * devicePixelRatio}px system-ui`;
+  ctx.textAlign = "left";
   ctx.strokeStyle = ctx.fillStyle = shade("--quiet");
-  for (const { y, label } of marks) {
+  for (const { y, label } of marks.filter((mark) => mark.label)) {
     const at = plot.valToPos(y, "y", true);
-    if (at < bbox.top || at > bbox.top + bbox.height) continue;
     stroke(ctx, bbox.left, at, bbox.left + bbox.width, at);
-    ctx.fillText(label, bbox.left + 4, at - 3);
+    const below = at - bbox.top < 20 * devicePixelRatio;
+    ctx.textBaseline = below ? "top" : "bottom";
+    ctx.fillText(label, bbox.left + 6 * devicePixelRatio, at + (below ? 3 : -3) * devicePixelRatio);
   }
   ctx.strokeStyle = shade("--warn");
   for (const { x } of moments) upright(plot, x);

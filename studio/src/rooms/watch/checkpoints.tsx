@@ -36,8 +36,7 @@ export function Checkpoints({ live }: { live: LiveJob }) {
               <th scope="col" class="number">
                 size
               </th>
-              <th scope="col">kept</th>
-              <th scope="col">draw from it</th>
+              <th scope="col">draw</th>
             </tr>
           </thead>
           <tbody>
@@ -54,10 +53,11 @@ export function Checkpoints({ live }: { live: LiveJob }) {
 function Line({ one, model, metric }: { one: Checkpoint; model: string; metric: string }) {
   return (
     <tr>
-      <td class="number">{counted(one.images)}</td>
+      <td class="number">
+        {one.pinned && <span class="badge">pinned</span>} {counted(one.images)}
+      </td>
       <td class="number">{measured(one.metrics[metric])}</td>
       <td class="number">{sized(one.bytes)}</td>
-      <td>{one.pinned ? "pinned" : ""}</td>
       <td>
         <a
           href={to("explore", `${model}@${one.images}`)}

@@ -15,7 +15,8 @@ export function Curves({ lives, reel }: { lives: readonly LiveJob[]; reel: Reel 
   const series = lives.map((live) => live.rows.value);
   const x = useMemo(() => axis(series), series);
   const moments = useMemo(() => lives.flatMap(warned), [...lives.map((live) => live.events.value)]);
-  const shown = { x, moments, at: reel.stops[reel.index] ?? null, onPick: reel.show };
+  const end = Math.max(x.at(-1) ?? 1, reel.stops.at(-1) ?? 1);
+  const shown = { x, end, moments, at: reel.stops[reel.index] ?? null, onPick: reel.show };
   if (!x.length) return <p class="quiet">Curves begin with the first report.</p>;
   return (
     <section class="stack" aria-label="Curves">
@@ -37,15 +38,16 @@ function warned(live: LiveJob): { x: number; label: string }[] {
 
 interface Shown {
   x: readonly number[];
+  /** The last number of images of the axis. */
+  end: number;
   moments: readonly { x: number; label: string }[];
   at: number | null;
   onPick: (images: number) => void;
 }
 
-function OneCurve({ curve, lives, x, moments, at, onPick }: { curve: Curve; lives: readonly LiveJob[] } & Shown) {
+function OneCurve({ curve, lives, x, end, moments, at, onPick }: { curve: Curve; lives: readonly LiveJob[] } & Shown) {
   const names = lives.map(nameOf).join("|");
   const lines = useMemo(() => linesOf(curve, lives, x), [x, names]);
-  const ends = useMemo<[number, number]>(() => [0, Math.max(x.at(-1) ?? 1, 1)], [x]);
   if (!lines.length) return null;
   return (
     <div class="card curve">
@@ -56,7 +58,7 @@ function OneCurve({ curve, lives, x, moments, at, onPick }: { curve: Curve; live
         lines={lines}
         height={220}
         sync="watch"
-        xRange={ends}
+        xRange={[0, end]}
         moments={moments}
         at={at}
         onPick={onPick}

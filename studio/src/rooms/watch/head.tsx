@@ -8,7 +8,7 @@ import { Dialog, Progress, Status } from "../../ui/parts";
 import { ProblemNote } from "../../ui/problem";
 import { lasting, moment } from "../../ui/words";
 import { Chip } from "./wall";
-import { because, howFar, KINDS, named, recipeOf, remedyFor, share } from "./words";
+import { because, howFar, KINDS, moving, named, recipeOf, remedyFor, share } from "./words";
 
 /** How a job stands, and what can be done about it now. */
 export function Head({ live, color }: { live: LiveJob; color: string | null }) {
@@ -28,10 +28,9 @@ export function Head({ live, color }: { live: LiveJob; color: string | null }) {
         </div>
         <Steering live={live} job={job} />
       </div>
-      {!TERMINAL.has(job.status) && <Progress label={`Progress of ${named(job)}`} share={share(job)} />}
-      <p class="number far">{howFar(job)}</p>
+      {moving(job) && <Progress label={`Progress of ${named(job)}`} share={share(job)} />}
+      <p class="number far">{[howFar(job), because(job)].filter(Boolean).join(". ")}</p>
       <Facts job={job} />
-      {because(job) && <p class="quiet">{because(job)}</p>}
       {job.error && (
         <div class="problem" role="alert">
           <strong>{job.error.code.replaceAll("_", " ")}</strong>

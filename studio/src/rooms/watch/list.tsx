@@ -8,7 +8,7 @@ import { Empty, Progress, Status } from "../../ui/parts";
 import { ProblemNote } from "../../ui/problem";
 import { moment } from "../../ui/words";
 import { MOST_TOGETHER } from "./series";
-import { howFar, KINDS, named, recipeOf, share } from "./words";
+import { howFar, KINDS, moving, named, recipeOf, share } from "./words";
 
 const PAGE = 100;
 
@@ -130,7 +130,7 @@ function Row({ job, picked, pick }: RowProps) {
         <div class="quiet">{what.filter(Boolean).join(" · ")}</div>
       </div>
       <div class="how">
-        {!TERMINAL.has(job.status) && <Progress label={`Progress of ${named(job)}`} share={share(job)} />}
+        {moving(job) && <Progress label={`Progress of ${named(job)}`} share={share(job)} />}
         <div class="quiet number">{howFar(job)}</div>
       </div>
       <div class="state">

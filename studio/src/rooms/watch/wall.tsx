@@ -92,24 +92,24 @@ function Scrubber({ reel }: { reel: Reel }) {
   if (stops.length < 2) return null;
   const now = stops[index] ?? 0;
   return (
-    <div class="row scrubber">
-      <button type="button" aria-pressed={playing} onClick={() => play(!playing)}>
-        {playing ? "Pause" : "Play"}
-      </button>
-      <div class="grow">
-        <RangeField
-          label="Images seen"
-          value={index}
-          min={0}
-          max={stops.length - 1}
-          step={1}
-          shown={`${counted(now)}, preview ${index + 1} of ${stops.length}`}
-          onInput={(place) => show(stops[place] ?? null)}
-        />
+    <div class="scrubber">
+      <RangeField
+        label="Images seen"
+        value={index}
+        min={0}
+        max={stops.length - 1}
+        step={1}
+        shown={`${counted(now)} (preview ${index + 1} of ${stops.length})`}
+        onInput={(place) => show(stops[place] ?? null)}
+      />
+      <div class="row">
+        <button type="button" aria-pressed={playing} onClick={() => play(!playing)}>
+          {playing ? "Stop" : "Play"}
+        </button>
+        <button type="button" aria-pressed={live} class={live ? "primary" : ""} onClick={() => show(null)}>
+          Newest
+        </button>
       </div>
-      <button type="button" aria-pressed={live} class={live ? "primary" : ""} onClick={() => show(null)}>
-        Newest
-      </button>
     </div>
   );
 }

@@ -33,11 +33,17 @@ export function howFar(job: Job): string {
   const going = job.status === "running";
   const total = total_images ? ` of ${counted(total_images)}` : "";
   const said = [
+    job.status === "running" && !job.progress ? "Beginning" : "",
     unit && job.progress ? `${counted(images)}${total} ${unit}` : "",
     going && images_per_second ? `${counted(images_per_second)} a second` : "",
     going && eta_seconds ? `about ${lasting(eta_seconds)} to go` : "",
   ];
   return said.filter(Boolean).join(" · ");
+}
+
+/** Whether there is a way to go that can be seen: begun, and not ended. */
+export function moving(job: Job): boolean {
+  return job.started_at !== null && job.finished_at === null;
 }
 
 /** The share of a job that is done, 0 to 1; null while nobody knows. */
