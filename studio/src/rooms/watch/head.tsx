@@ -26,11 +26,11 @@ export function Head({ live, color }: { live: LiveJob; color: string | null }) {
             <Status status={job.status} />
           </span>
         </div>
-        <Steering live={live} job={job} />
+        <Steering live={live} job={job} brief={color !== null} />
       </div>
       {moving(job) && <Progress label={`Progress of ${named(job)}`} share={share(job)} />}
       <p class="number far">{[howFar(job), because(job)].filter(Boolean).join(". ")}</p>
-      <Facts job={job} />
+      <Facts job={job} brief={color !== null} />
       {job.error && (
         <div class="problem" role="alert">
           <strong>{job.error.code.replaceAll("_", " ")}</strong>
@@ -42,15 +42,15 @@ export function Head({ live, color }: { live: LiveJob; color: string | null }) {
   );
 }
 
-function Facts({ job }: { job: Job }) {
+function Facts({ job, brief }: { job: Job; brief: boolean }) {
   const took = job.started_at && job.finished_at && (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000;
   const facts: [string, string | null | undefined][] = [
-    ["kind", KINDS[job.type]],
+    ["kind", brief ? null : KINDS[job.type]],
     ["recipe", recipeOf(job)],
     ["data", job.type === "train" ? job.dataset : null],
-    ["seed", job.seed === null ? null : `${job.seed}`],
+    ["seed", job.seed === null || brief ? null : `${job.seed}`],
     ["device", job.device],
-    ["queued", moment(job.created_at)],
+    ["queued", brief ? null : moment(job.created_at)],
     ["took", took ? lasting(took) : null],
   ];
   return (
@@ -81,7 +81,7 @@ const STEPS: Partial<Record<Job["status"], readonly Step[]>> = {
 };
 const WORDS: Record<Step, string> = { pause: "Pause", resume: "Resume", cancel: "Cancel…", retry: "Retry" };
 
-function Steering({ live, job }: { live: LiveJob; job: Job }) {
+function Steering({ live, job, brief }: { live: LiveJob; job: Job; brief: boolean }) {
   const [asking, setAsking] = useState(false);
   const step = useDo(async (word: Step) => {
     const now = await post<Job>(`/v1/jobs/${job.id}/${word}`);
@@ -102,7 +102,7 @@ function Steering({ live, job }: { live: LiveJob; job: Job }) {
           {WORDS[word]}
         </button>
       ))}
-      <Onward live={live} job={job} />
+      <Onward live={live} job={job} brief={brief} />
       <ProblemNote error={step.error} />
       {asking && (
         <Dialog title={`Cancel ${named(job)}?`} close={() => setAsking(false)}>
@@ -131,17 +131,17 @@ function Steering({ live, job }: { live: LiveJob; job: Job }) {
 }
 
 /** Where to go with what was trained, from the first checkpoint on. */
-function Onward({ live, job }: { live: LiveJob; job: Job }) {
+function Onward({ live, job, brief }: { live: LiveJob; job: Job; brief: boolean }) {
   const saved = live.events.value.some((event) => event.type === "checkpoint.published");
   if (job.type !== "train" || !job.model || !saved) return null;
   return (
     <>
-      {TERMINAL.has(job.status) && may("train") && (
+      {TERMINAL.has(job.status) && may("train") && !brief && (
         <a class="button" href={to("train", "", { resume_from: job.model, dataset: job.dataset })}>
           Train on from here
         </a>
       )}
-      <a class="button primary" href={to("explore", job.model)}>
+      <a class={brief ? "button" : "button primary"} href={to("explore", job.model)}>
         Explore this model
       </a>
     </>

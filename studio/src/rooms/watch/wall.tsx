@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { address, ask } from "../../api/client";
+import { address, ask, connection } from "../../api/client";
 import type { LiveJob } from "../../api/live";
 import { RangeField } from "../../ui/field";
 import { useDo } from "../../ui/load";
@@ -80,7 +80,7 @@ function Picture({ pictures, url, alt }: { pictures: Pictures; url: string; alt:
     return () => {
       on = false;
     };
-  }, [url]);
+  }, [url, connection.value]);
   if (!shown) return <div class="picture quiet">…</div>;
   const look = (event: { currentTarget: HTMLImageElement }): void =>
     setSmall(event.currentTarget.naturalWidth < ENLARGED);
