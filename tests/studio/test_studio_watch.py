@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, expect
 from ganymede import Client
 from ganymede.records import Job
 
-PATIENCE = 90_000
+PATIENCE = 120_000
 """Milliseconds: a training has to begin, on a machine that is busy with others."""
 SHORT: dict[str, Any] = {"images": 640, "batch_size": 16, "preview_every": 80}
 BY_HEART: dict[str, Any] = {"images": 1500, "batch_size": 12, "preview_every": 250, "augment": "none", "holdout": 0}
@@ -70,6 +70,20 @@ def going(client: Client, ring: str) -> Iterator[Job]:
         client.jobs.cancel(job.id)
 
 
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    expect.set_options(timeout=PATIENCE)
+    yield
+    expect.set_options(timeout=5000)
+
+
+def opened(look: Look, address: str, width: str = "desktop") -> Shown:
+    """A page that waits for trainings."""
+    shown = look(address, width)
+    shown.page.set_default_timeout(PATIENCE)
+    return shown
+
+
 def status(shown: Shown) -> Locator:
     return shown.page.get_by_role("status").filter(has=shown.page.locator(".badge"))
 
@@ -88,35 +102,34 @@ def reports(shown: Shown) -> int:
 
 
 def test_a_training_is_seen_as_it_learns_and_steered(look: Look, going: Job) -> None:
-    shown = look(f"#/watch/{going.id}")
+    shown = opened(look, f"#/watch/{going.id}")
     asked: list[str] = []
     shown.page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
-    shown.page.set_default_timeout(PATIENCE)
 
     first = pictures(shown)
     first.wait_for()
     seen = first.get_attribute("alt")
-    expect(first).not_to_have_attribute("alt", str(seen), timeout=PATIENCE)
+    expect(first).not_to_have_attribute("alt", str(seen))
     expect(status(shown)).to_have_text("running")
 
     shown.page.get_by_text("Numbers", exact=True).click()
     row = shown.page.get_by_role("row", name=re.compile("^reports "))
     row.wait_for()
     known = reports(shown)
-    expect(row).not_to_have_text(f"reports{known}", timeout=PATIENCE)
+    expect(row).not_to_have_text(f"reports{known}")
     assert reports(shown) > known
     assert shown.page.get_by_role("figure", name=re.compile("Losses: generator, discriminator")).is_visible()
 
     shown.page.get_by_role("button", name="Pause").click()
-    expect(status(shown)).to_have_text("paused", timeout=PATIENCE)
+    expect(status(shown)).to_have_text("paused")
     shown.page.get_by_role("button", name="Resume").click()
-    expect(status(shown)).to_have_text("running", timeout=PATIENCE)
+    expect(status(shown)).to_have_text("running")
 
     shown.page.get_by_role("button", name="Cancel…").click()
     shown.page.get_by_role("button", name="Let it go on").click()
     shown.page.get_by_role("button", name="Cancel…").click()
     shown.page.get_by_role("button", name="Cancel the job").click()
-    expect(status(shown)).to_have_text("cancelled", timeout=PATIENCE)
+    expect(status(shown)).to_have_text("cancelled")
     expect(shown.page.get_by_role("button", name="Retry")).to_be_visible()
     expect(shown.page.get_by_role("link", name="Explore this model")).to_have_attribute(
         "href", f"#/explore/{going.model}"
@@ -125,7 +138,7 @@ def test_a_training_is_seen_as_it_learns_and_steered(look: Look, going: Job) -> 
 
 
 def test_one_goes_back_through_a_training_to_where_it_warned(look: Look, ended: dict[str, Job], width: str) -> None:
-    shown = look(f"#/watch/{ended['by-heart'].id}", width)
+    shown = opened(look, f"#/watch/{ended['by-heart'].id}", width)
     expect(pictures(shown)).to_have_attribute("alt", re.compile("after 1,500 images"))
     shown.page.get_by_text("overfitting").wait_for()
     expect(shown.page.get_by_text("What helps: augment diffaugment")).to_be_visible()
@@ -151,7 +164,7 @@ def test_one_goes_back_through_a_training_to_where_it_warned(look: Look, ended: 
 
 
 def test_trainings_ticked_in_the_list_are_laid_over_one_another(look: Look, ended: dict[str, Job], width: str) -> None:
-    shown = look("#/watch", width)
+    shown = opened(look, "#/watch", width)
     for model in ("ring-dcgan", "ring-minimax"):
         shown.page.get_by_role("checkbox", name=re.compile(f"Compare {model} ")).check()
     shown.accessible()
@@ -175,7 +188,7 @@ def test_trainings_ticked_in_the_list_are_laid_over_one_another(look: Look, ende
 
 def test_other_jobs_show_what_they_came_to(look: Look, client: Client, few: str, ended: dict[str, Job]) -> None:
     [preparation] = [job for job in client.jobs.list(type="prepare").data if job.dataset == few]
-    shown = look(f"#/watch/{preparation.id}")
+    shown = opened(look, f"#/watch/{preparation.id}")
     expect(status(shown)).to_have_text("succeeded")
     expect(shown.page.get_by_role("link", name="See the data")).to_have_attribute("href", f"#/data/{few}")
     assert ended
@@ -183,7 +196,7 @@ def test_other_jobs_show_what_they_came_to(look: Look, client: Client, few: str,
 
 def test_a_job_that_is_not_there_is_told_and_the_others_are_shown(look: Look, ended: dict[str, Job]) -> None:
     unknown, known = f"job_{'0' * 24}", ended["ring-dcgan"]
-    shown = look(f"#/watch/{unknown},{known.id}")
+    shown = opened(look, f"#/watch/{unknown},{known.id}")
     shown.expected = True  # the console names what was answered with 404
     expect(shown.page.get_by_role("alert")).to_contain_text(unknown)
     expect(shown.page.get_by_role("heading", name="ring-dcgan")).to_be_visible()

@@ -31,7 +31,7 @@ export function howFar(job: Job): string {
   const { images, total_images, images_per_second, eta_seconds } = job.progress ?? { images: 0 };
   const unit = UNITS[job.type];
   const going = job.status === "running";
-  const total = total_images ? ` of ${counted(total_images)}` : "";
+  const total = total_images && job.finished_at === null ? ` of ${counted(total_images)}` : "";
   const said = [
     job.status === "running" && !job.progress ? "Beginning" : "",
     unit && job.progress ? `${counted(images)}${total} ${unit}` : "",
