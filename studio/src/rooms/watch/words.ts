@@ -53,7 +53,7 @@ export function share(job: Job): number | null {
 }
 
 const ENDED_BY: Record<string, string> = {
-  images: "It has seen as many images as it was given.",
+  images: "That was all it was given.",
   time: "Its time was spent.",
 };
 
