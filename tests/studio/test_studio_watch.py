@@ -181,9 +181,8 @@ def test_trainings_ticked_in_the_list_are_laid_over_one_another(look: Look, ende
     shown.keep("watch-several")
     slider(shown).press("Home")
     for name in names:
-        expect(shown.page.get_by_role("img", name=re.compile(f"What {name} draws"))).to_have_attribute(
-            "alt", re.compile(r"after \d?\d\d images")
-        )
+        picture = shown.page.get_by_role("img", name=re.compile(f"What {name} draws"))
+        expect(picture).not_to_have_attribute("alt", re.compile("after 640 images"))
 
 
 def test_other_jobs_show_what_they_came_to(look: Look, client: Client, few: str, ended: dict[str, Job]) -> None:
