@@ -390,11 +390,11 @@ class Jobs:
 
     # ---- what happened ----------------------------------------------------------------------------------------------
 
-    def events_after(self, job: str | None, after: int = 0, limit: int = 100) -> list[Event]:
-        """The events of a job (None: of all jobs) with numbers above `after`, oldest first."""
+    def events_after(self, job: str | Sequence[str] | None, after: int = 0, limit: int = 100) -> list[Event]:
+        """The events of a job, or of several (None: of all) with numbers above `after`, oldest first."""
         wanted = select(EventRow).where(EventRow.number > after).order_by(EventRow.number).limit(limit)
         if job is not None:
-            wanted = wanted.where(EventRow.job_id == job)
+            wanted = wanted.where(EventRow.job_id.in_([job] if isinstance(job, str) else job))
         with self._ledger.reading() as session:
             return [event_record(row) for row in session.scalars(wanted)]
 

@@ -25,6 +25,7 @@ from service.openapi import Application, known_query
 from service.routes import (
     datasets,
     directions,
+    events,
     images,
     interpolations,
     jobs,
@@ -53,6 +54,7 @@ ROOMS = (
     samples,
     images,
     jobs,
+    events,
     interpolations,
     models,
     datasets,

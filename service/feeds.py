@@ -1,7 +1,7 @@
 """What happens to jobs, told to all who watch: one feed a watched job, filled by one task, whoever reads it.
 
-A watcher has no queue: it holds a place in the feed's frames, which all watchers share, encoded once. Frames that are
-too old are forgotten; who has not read them by then has to come again.
+A watcher has no queue: it holds a place in each of its feeds' frames, which all watchers share, encoded once. Frames
+that are too old are forgotten; who has not read them by then has to come again.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager
+from itertools import accumulate
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from gan.errors import NotFound, Unavailable
@@ -93,7 +95,11 @@ class Feed:
         self.whole, self.mark = story.whole, story.mark
         self._keep(story.events)
         self._stand(standing)
-        self.ready.set_result(None)
+
+    @property
+    def going(self) -> bool:
+        """Whether it has begun and more is to come."""
+        return self.standing is not None and not (self.ended or self.gone)
 
     def tell(self, rows: Sequence[MetricsRow], standing: Standing, events: Sequence[Event]) -> None:
         """What is new: rows, how the job stands now, and events, which come last so that the last of all is the end."""
@@ -112,6 +118,8 @@ class Feed:
     def leave(self) -> None:
         """Nothing more is known of the job: it was deleted."""
         self.gone = True
+        if not self.ready.done():
+            self.ready.set_result(None)
         self.wake()
 
     def wake(self) -> None:
@@ -163,6 +171,13 @@ def is_standing(told: Frame) -> bool:
     return told.content.startswith(STANDING)
 
 
+def in_order(parts: Iterable[Sequence[Frame]]) -> list[Frame]:
+    """Frames of several feeds by their numbers; what has none follows what stood before it in its own feed."""
+    keyed = [(accumulate((told.number or 0 for told in part), max), part) for part in parts]
+    placed = [pair for numbers, part in keyed for pair in zip(numbers, part, strict=True)]
+    return [told for _, told in sorted(placed, key=itemgetter(0))]
+
+
 Begin = Callable[[Collection[str], int], Awaitable[tuple[int, dict[str, Story]]]]
 GoOn = Callable[[Mapping[str, Mark], int, int], Awaitable[tuple[list[Event], dict[str, list[MetricsRow]]]]]
 
@@ -198,18 +213,26 @@ class Feeds:
         return sum(feed.watchers for feed in self._feeds.values())
 
     @asynccontextmanager
-    async def watching(self, job: str) -> AsyncIterator[Feed]:
-        """The job's feed, once it has begun. Raises NotFound, Unavailable."""
-        feed = self._feeds.get(job) or self._feeds.setdefault(job, Feed(job))
-        feed.watchers += 1
+    async def watching(self, *jobs: str) -> AsyncIterator[list[Feed]]:
+        """The feeds of these jobs, once all have begun: of what follows, each event has a number above all that they
+        have told. Raises NotFound, Unavailable."""
+        feeds = [self._feeds.get(job) or self._feeds.setdefault(job, Feed(job)) for job in jobs]
+        for feed in feeds:
+            feed.watchers += 1
         try:
-            self._follow_on(feed)
-            await asyncio.shield(feed.ready)
-            yield feed
+            for feed in feeds:
+                self._follow_on(feed)
+            for feed in feeds:
+                await asyncio.shield(feed.ready)
+            yield feeds
         finally:
-            feed.watchers -= 1
-            if not feed.watchers and self._feeds.get(job) is feed:
-                del self._feeds[job]
+            for feed in feeds:
+                self._let_go(feed)
+
+    def _let_go(self, feed: Feed) -> None:
+        feed.watchers -= 1
+        if not feed.watchers and self._feeds.get(feed.job) is feed:
+            del self._feeds[feed.job]
 
     @asynccontextmanager
     async def within(self, seconds: float) -> AsyncIterator[None]:
@@ -248,14 +271,16 @@ class Feeds:
             self._task = asyncio.create_task(self._follow(), name="feeds")
 
     async def _follow(self) -> None:
-        """While anybody watches: new feeds begin, the others are told what is new. An outage is waited out."""
+        """While anybody watches: new feeds begin, then all are told what is new. An outage is waited out."""
         while self._feeds and not self.closed:
             self._asked.clear()
             try:
                 await self._begin_new()
-                await self._tell_news()
-            except Unavailable:
+                if await self._tell_news():
+                    self._open()
+            except Unavailable as error:
                 self._seen_at = None
+                self._refuse([feed for feed in self._feeds.values() if not feed.ready.done()], error)
             except Exception:
                 logger.exception("following jobs failed")
                 self._leave(list(self._feeds.values()))
@@ -275,8 +300,15 @@ class Feeds:
         except TimeoutError:
             return
 
+    def _open(self) -> None:
+        """Let in those who wait for feeds that have begun, now that all feeds have been read equally far: who watches
+        several is told what happened in its order."""
+        for feed in self._feeds.values():
+            if feed.standing and not feed.ready.done():
+                feed.ready.set_result(None)
+
     async def _begin_new(self) -> None:
-        new = [feed for feed in self._feeds.values() if not feed.ready.done()]
+        new = [feed for feed in self._feeds.values() if not (feed.standing or feed.ready.done())]
         if not new:
             return
         try:
@@ -307,17 +339,13 @@ class Feeds:
 
     def _going(self) -> list[Feed]:
         """The feeds of jobs that have not ended."""
-        return [
-            feed
-            for feed in self._feeds.values()
-            if feed.ready.done() and not (feed.ended or feed.gone) and feed.standing
-        ]
+        return [feed for feed in self._feeds.values() if feed.going]
 
-    async def _tell_news(self) -> None:
-        """Events are read before the rest, which therefore is at least as new as they are."""
+    async def _tell_news(self) -> bool:
+        """Whether that is all. Events are read before the rest, which therefore is at least as new as they are."""
         going, stamp = self._going(), self._stamp()
         if not going or (stamp is not None and stamp == self._seen_at):
-            return
+            return True
         events, series = await self._go_on({feed.job: feed.mark for feed in going}, self._seen, MOST_EVENTS)
         standings = await self._standings(going)
         for feed in going:
@@ -327,7 +355,9 @@ class Feeds:
             else:
                 feed.tell(series.get(feed.job, ()), standing, [event for event in events if event.job_id == feed.job])
         self._seen = events[-1].number if events else self._seen
-        self._seen_at = None if len(events) == MOST_EVENTS else stamp
+        whole = len(events) < MOST_EVENTS
+        self._seen_at = stamp if whole else None
+        return whole
 
     async def _standings(self, feeds: Sequence[Feed]) -> dict[str, Standing | Exception]:
         """How these jobs stand, or that there is no such job. Raises Unavailable."""

@@ -191,14 +191,15 @@ class Application(FastAPI):
 
 async def known_query(request: Request) -> None:
     """A dependency of every route: raises RequestValidationError (422) for query parameters that do not exist, or that
-    are given more than once."""
+    are given more than once and are no lists."""
     if not request.query_params:
         return
     operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
-    known = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
+    known = {one["name"]: one["schema"] for one in operation.get("parameters", []) if one["in"] == "query"}
     given = Counter(name for name, _ in request.query_params.multi_items())
     message = f"unknown parameter; known are {', '.join(sorted(known))}" if known else "this takes no parameters"
-    wrong = {name: "given more than once" for name in given if given[name] > 1}
+    once = {name for name in given if known.get(name, {}).get("type") != "array"}
+    wrong = {name: "given more than once" for name in once if given[name] > 1}
     wrong |= {name: message for name in given if name not in known}
     if wrong:
         found = [{"loc": ("query", name), "msg": why, "type": "extra"} for name, why in wrong.items()]

@@ -1,4 +1,4 @@
-"""A job's events as a stream of server-sent events: what was missed, then what happens, until the job has ended.
+"""Jobs' events as a stream of server-sent events: what was missed, then what happens, until the jobs have ended.
 
 Formatted here and not by a library: a message is encoded once for all who watch (`service.feeds`), which neither
 sse-starlette nor FastAPI's own class can do, and neither bounds what a watcher that does not read may cost.
@@ -15,7 +15,7 @@ from gan.errors import Unavailable
 from ledger.jobs import Jobs
 from ledger.records import Event
 from service.connections import hang_up
-from service.feeds import Feed, Feeds, Lagging, event_frame, metrics_frame
+from service.feeds import Feed, Feeds, Lagging, event_frame, in_order, metrics_frame
 
 EVENT_STREAM: Final = "text/event-stream"
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
@@ -33,7 +33,7 @@ OPENING: Final = b"retry: 1000\n\n"
 HEARTBEAT: Final = b":\n\n"
 
 Earlier = Callable[[int, int], Awaitable[list[Event]]]
-"""(number, most) → the job's events beyond that number, oldest first."""
+"""(number, most) → the jobs' events beyond that number, oldest first."""
 Series = Callable[[str], Awaitable[bytes]]
 """`job_… 6400` → the message that tells the job's rows beyond so many images; empty where there are none."""
 
@@ -50,9 +50,9 @@ def series_message(jobs: Jobs, job: str, after: str) -> bytes:
 
 
 class EventStream(Response):
-    """The events of a job with numbers above `after`, and its rows from now on, or beyond `metrics_after` images.
+    """The events of jobs with numbers above `after`, and their rows from now on, or beyond `metrics_after` images.
 
-    204 where the job has ended and its last event is not above `after`. Raises NotFound, Unavailable before it begins.
+    204 where all have ended and none has an event above `after`. Raises NotFound, Unavailable before it begins.
     """
 
     media_type = EVENT_STREAM
@@ -60,7 +60,7 @@ class EventStream(Response):
     def __init__(
         self,
         feeds: Feeds,
-        job: str,
+        jobs: Sequence[str],
         after: int,
         metrics_after: int | None,
         earlier: Earlier,
@@ -68,25 +68,25 @@ class EventStream(Response):
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
-        self._feeds, self._job, self._after = feeds, job, after
+        self._feeds, self._jobs, self._after = feeds, jobs, after
         self._metrics_after, self._earlier, self._series = metrics_after, earlier, series
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the stream, until the job has ended, the watcher hangs up or does not read, or the service ends."""
-        async with self._feeds.watching(self._job) as feed:
-            if feed.ended and feed.last <= self._after:
+        """Serve the stream, until the jobs have ended, the watcher hangs up or does not read, or the service ends."""
+        async with self._feeds.watching(*self._jobs) as feeds:
+            if all(feed.ended and feed.last <= self._after for feed in feeds):
                 await Response(status_code=204, headers=HEADERS)(scope, receive, send)
                 return
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             if scope.get("state", {}).get("head"):
                 await send({"type": "http.response.body"})
                 return
-            await self._stream(feed, scope, receive, send)
+            await self._stream(feeds, scope, receive, send)
 
-    async def _stream(self, feed: Feed, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(self, feeds: Sequence[Feed], scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.create_task(hung_up(receive))
         try:
-            async for content in self._contents(feed, gone):
+            async for content in self._contents(feeds, gone):
                 async with self._feeds.within(PATIENCE_SECONDS):
                     await send({"type": "http.response.body", "body": content, "more_body": True})
             async with self._feeds.within(PATIENCE_SECONDS):
@@ -97,35 +97,47 @@ class EventStream(Response):
         finally:
             gone.cancel()
 
-    async def _contents(self, feed: Feed, gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
-        """What is sent, in its order."""
-        place, replayed = feed.end, feed.replayed(self._after)
-        floor, standing = feed.floor, feed.standing_frame
+    async def _contents(self, feeds: Sequence[Feed], gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
+        """What is sent, in its order. The places in all feeds are taken at one moment, and so is what is new in them:
+        events have their order over all of them, so that the last number that was told says what is known."""
+        places, floor = [feed.end for feed in feeds], max(feed.floor for feed in feeds)
+        standings = [feed.standing_frame for feed in feeds]
+        replayed = in_order(feed.replayed(max(self._after, floor - 1)) for feed in feeds)
         yield OPENING
         try:
             async for content in self._before(floor):
                 yield content
         except Unavailable:  # the watcher comes again
             return
-        yield standing.content
-        for told in replayed:
+        for told in (*standings, *replayed):
             yield told.content
+        async for content in self._from(places, feeds, gone):
+            yield content
+
+    async def _from(self, places: list[int], feeds: Sequence[Feed], gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
+        """What the feeds have beyond these places, until the end of all."""
         while not (gone.done() or self._feeds.closed):
             try:
-                news, place = feed.since(place), feed.end
+                news = in_order([feed.since(place) for feed, place in zip(feeds, places, strict=True)])
             except Lagging:
                 return
+            places = [feed.end for feed in feeds]
             for told in news:
                 yield told.content
-            if place == feed.end and (feed.ended or feed.gone):
+            if places != [feed.end for feed in feeds]:
+                continue
+            waiting = [feed for feed in feeds if not (feed.ended or feed.gone)]
+            if not waiting:
                 return
-            if place == feed.end and not await newer(feed, gone):
+            if not await newer(waiting, gone):
                 yield HEARTBEAT
 
     async def _before(self, floor: int) -> AsyncIterator[bytes]:
         """What has to be read for this watcher: rows that it lacks, and events from before those that are kept."""
-        if self._metrics_after is not None and (rows := await self._series(f"{self._job} {self._metrics_after}")):
-            yield rows
+        if self._metrics_after is not None:
+            for job in self._jobs:
+                if rows := await self._series(f"{job} {self._metrics_after}"):
+                    yield rows
         number = self._after
         while number < floor:
             events = [event for event in await self._earlier(number, PAGE) if event.number < floor]
@@ -134,9 +146,10 @@ class EventStream(Response):
             number = events[-1].number if events else floor
 
 
-async def newer(feed: Feed, gone: "asyncio.Task[None]") -> bool:
-    """Wait for what is new in a feed, or for the watcher to hang up; False where neither happened for a while."""
-    done, _ = await asyncio.wait((feed.news, gone), timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+async def newer(feeds: Sequence[Feed], gone: "asyncio.Task[None]") -> bool:
+    """Wait for what is new in any feed, or for the watcher to hang up; False where neither happened for a while."""
+    news = [feed.news for feed in feeds]
+    done, _ = await asyncio.wait((*news, gone), timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     return bool(done)
 
 

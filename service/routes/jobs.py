@@ -317,9 +317,14 @@ async def list_job_events(
     """
     if negotiate(accept, (JSON, EVENT_STREAM), "events"):
         begin = after if last_event_id is None else last_event_id
-        earlier = partial(house.read, house.jobs.events_after, job)
-        return EventStream(house.feeds, job, begin, metrics_after, earlier, house.series)
+        return streamed(house, [job], begin, metrics_after)
     return as_json(await house.read(events_page, house, job, after, limit))
+
+
+def streamed(house: House, jobs: Sequence[str], after: int, metrics_after: int | None) -> EventStream:
+    """What happened to these jobs beyond an event, and what happens."""
+    earlier = partial(house.read, house.jobs.events_after, jobs)
+    return EventStream(house.feeds, jobs, after, metrics_after, earlier, house.series)
 
 
 def events_page(house: House, job: str, after: int, limit: int) -> List[Event]:

@@ -384,11 +384,11 @@ class Wire:
         await asyncio.Event().wait()
 
 
-def watch(watched: Feeds, wire: Wire) -> "asyncio.Task[None]":
+def watch(watched: Feeds, wire: Wire, *jobs: str) -> "asyncio.Task[None]":
     async def nothing(*_: Any) -> Any:
         return []
 
-    stream = streaming.EventStream(watched, "job", 0, None, nothing, nothing)
+    stream = streaming.EventStream(watched, jobs or ("job",), 0, None, nothing, nothing)
     return asyncio.create_task(stream({"type": "http"}, wire.receive, wire.send))
 
 

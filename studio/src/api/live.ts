@@ -1,12 +1,14 @@
 // Jobs as they happen: what the server's event stream tells, as signals. Nothing here asks again and again.
-import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { address, ask, connection, type Event, get, type Job } from "./client";
+import { address, ask, connection, type Event, get, type Job, Refused } from "./client";
+import { EVENT_TYPES } from "./event-types";
 
-/** A row of a job's series: images seen, when it was written, and what was measured. */
-export type Row = { images: number; created_at: string } & Record<string, number | string | null>;
+/** A row of a job's series: images seen, and what was measured; null where nothing could be estimated. */
+export type Row = { images: number } & Record<string, number | null>;
 
 export const TERMINAL: ReadonlySet<string> = new Set(["succeeded", "failed", "cancelled"]);
+const ENDS: ReadonlySet<string> = new Set([...TERMINAL].map((status) => `job.${status}`));
 
 /** One watched job. Signals hold the newest that is known; `refused` says why nothing is. */
 export class LiveJob {
@@ -16,13 +18,34 @@ export class LiveJob {
   readonly refused: Signal<Error | null> = signal(null);
   /** At how many images there are previews, in order. */
   readonly previews: ReadonlySignal<readonly number[]> = computed(() => previewsOf(this.events.value));
+  /** Whether its last event was told. */
+  ended = false;
+  private more: { job: Job | null; rows: Row[]; events: Event[] } = { job: null, rows: [], events: [] };
+  private last = 0;
 
   constructor(readonly id: string) {}
 
-  tell(type: string, data: unknown, number: number | null): void {
-    if (type === "job") this.job.value = data as Job;
-    else if (type === "metrics") this.rows.value = merged(this.rows.value, (data as { data: Row[] }).data);
-    else if (number !== null) this.events.value = [...this.events.value, data as Event];
+  /** Take in a message; it shows once `show` is called. */
+  tell(type: string, data: unknown): void {
+    if (type === "job") this.more.job = data as Job;
+    else if (type === "metrics") this.more.rows.push(...(data as { data: Row[] }).data);
+    else this.happened(data as Event);
+  }
+
+  private happened(event: Event): void {
+    if (event.id <= this.last) return;
+    this.last = event.id;
+    this.ended = ENDS.has(event.type);
+    this.more.events.push(event);
+  }
+
+  /** What was told since the last time, into the signals: each list is copied once, however much came. */
+  show(): void {
+    const { job, rows, events } = this.more;
+    this.more = { job: null, rows: [], events: [] };
+    if (job) this.job.value = job;
+    if (rows.length) this.rows.value = merged(this.rows.value, rows);
+    if (events.length) this.events.value = [...this.events.value, ...events];
   }
 }
 
@@ -39,52 +62,111 @@ export function merged(known: readonly Row[], more: readonly Row[]): readonly Ro
   return [...by.values()].sort((a, b) => a.images - b.images);
 }
 
-/** Follow jobs until `close`; they share one connection, of which a browser has few. */
+const SHOW_EVERY = 50;
+/** Milliseconds: what comes meanwhile is drawn at once. */
+const AGAIN_AFTER = 2000;
+/** Milliseconds after which a stream that the server refused for a while is asked for again. */
+const FOR_GOOD: ReadonlySet<number> = new Set([401, 403, 404, 422]);
+/** Statuses that the same request would get again. */
+const MOST_JOBS = 50;
+/** Jobs that one stream takes. */
+
+/** Follow jobs until `close`; up to fifty share one connection, of which a browser has few. */
 export function follow(ids: readonly string[]): { jobs: readonly LiveJob[]; close: () => void } {
   const jobs = ids.map((id) => new LiveJob(id));
-  const streams = jobs.map(stream);
-  return { jobs, close: () => streams.forEach(close) };
-}
-
-function close(source: EventSource): void {
-  source.close();
-}
-
-function stream(live: LiveJob): EventSource {
-  const source = new EventSource(address(`/v1/jobs/${live.id}/events`, { metrics_after: -1 }));
-  const tell = (message: MessageEvent<string>): void => {
-    const number = message.type === "job" || message.type === "metrics" ? null : Number(message.lastEventId);
-    live.tell(message.type, JSON.parse(message.data), number);
+  const streams: Stream[] = [];
+  for (let start = 0; start < jobs.length; start += MOST_JOBS)
+    streams.push(new Stream(jobs.slice(start, start + MOST_JOBS)));
+  return {
+    jobs,
+    close: () => {
+      for (const stream of streams) stream.close();
+    },
   };
-  for (const type of TYPES) source.addEventListener(type, tell);
-  source.onopen = () => {
-    if (connection.value === "away") connection.value = "ok";
-  };
-  source.onerror = () => void lost(source, live);
-  return source;
 }
 
-/** Why a stream ended: a job that has ended is no loss, a refusal is told, and from an absence browsers come back. */
-async function lost(source: EventSource, live: LiveJob): Promise<void> {
-  if (source.readyState !== EventSource.CLOSED) {
-    if (!TERMINAL.has(live.job.value?.status ?? "")) connection.value = "away";
-    return;
+/** Some jobs' events over one connection, taken up again where it broke off. */
+class Stream {
+  private readonly by: ReadonlyMap<string, LiveJob>;
+  private source: EventSource | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private showing = false;
+  private last = 0;
+  private failed = 0;
+  private over = false;
+
+  constructor(private readonly jobs: readonly LiveJob[]) {
+    this.by = new Map(jobs.map((live) => [live.id, live]));
+    this.open();
   }
-  if (live.job.value && TERMINAL.has(live.job.value.status)) return;
-  await get<Job>(`/v1/jobs/${live.id}`).catch((error) => {
-    live.refused.value = error;
-  });
+
+  close(): void {
+    this.over = true;
+    this.source?.close();
+    clearTimeout(this.timer);
+  }
+
+  private going(): LiveJob[] {
+    return this.jobs.filter((live) => !live.ended && !live.refused.value);
+  }
+
+  /** The series come whole each time: a training that recovered may have written any row of them anew. */
+  private open(): void {
+    const job = this.going().map((live) => live.id);
+    if (this.over || !job.length) return;
+    const source = new EventSource(address("/v1/events", { job, after: this.last, metrics_after: -1 }));
+    this.source = source;
+    for (const type of EVENT_TYPES) source.addEventListener(type, this.hear);
+    source.onopen = () => {
+      this.failed = 0;
+      if (connection.value === "away") connection.value = "ok";
+    };
+    source.onerror = () => this.lost(source);
+  }
+
+  private hear = (message: MessageEvent<string>): void => {
+    const data = JSON.parse(message.data);
+    const live = this.by.get(message.type === "job" ? data.id : data.job);
+    live?.tell(message.type, data);
+    if (message.lastEventId) this.last = Number(message.lastEventId);
+    if (!this.going().length) this.source?.close();
+    if (this.showing) return;
+    this.showing = true;
+    setTimeout(this.show, SHOW_EVERY);
+  };
+
+  private show = (): void => {
+    this.showing = false;
+    batch(() => {
+      for (const live of this.jobs) live.show();
+    });
+  };
+
+  /** A browser comes again by itself, unless it was refused; who does not get in at the second try says so. */
+  private lost(source: EventSource): void {
+    if (this.over) return;
+    this.failed += 1;
+    if (source.readyState === EventSource.CLOSED) void this.refused();
+    else if (this.failed > 1) connection.value = "away";
+  }
+
+  /** Find out which of the jobs it is about, and come again for the others. */
+  private async refused(): Promise<void> {
+    await Promise.all(this.going().map((live) => look(live)));
+    batch(() => {
+      for (const live of this.jobs) live.show();
+    });
+    if (!this.over && connection.value !== "locked") this.timer = setTimeout(() => this.open(), AGAIN_AFTER);
+  }
 }
 
-const STEPS = "queued started running pausing paused resumed cancelling cancelled succeeded failed requeued recovered";
-/** All that a stream tells by name; a message of a type that nobody listens to is lost. */
-const TYPES = [
-  "job",
-  "metrics",
-  ...[...STEPS.split(" "), "execution", "began_from"].map((step) => `job.${step}`),
-  ...["checkpoint.published", "checkpoint.skipped", "preview.saved"],
-  ...["warning", "warning.cleared", "estimates.missing"],
-];
+async function look(live: LiveJob): Promise<void> {
+  try {
+    live.tell("job", await get<Job>(`/v1/jobs/${live.id}`));
+  } catch (error) {
+    if (error instanceof Refused && FOR_GOOD.has(error.problem.status)) live.refused.value = error;
+  }
+}
 
 /** A component's live jobs, followed while it stands. */
 export function useLive(ids: readonly string[]): readonly LiveJob[] {

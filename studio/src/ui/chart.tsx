@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { theme } from "../shell/theme";
 import "uplot/dist/uPlot.min.css";
 
 export interface Line {
@@ -18,24 +19,36 @@ export interface ChartProps {
   height?: number;
   /** Charts of the same word show the cursor at the same x. */
   sync?: string;
-  /** Horizontal lines with a name: a bound, say. */
+  /** Horizontal lines with a name, always in view: a bound, say; without a name, a height that is in view alone. */
   marks?: readonly { y: number; label: string }[];
   /** The x values where something happened. */
   moments?: readonly { x: number; label: string }[];
+  /** The ends of the x axis, where several charts share one; else those of the data. */
+  xRange?: readonly [number, number];
+  /** An x to be pointed at: what another part of the page shows. */
+  at?: number | null;
+  /** Called with the x that was clicked. */
+  onPick?: (x: number) => void;
 }
+
+type Newest = { readonly current: ChartProps };
 
 /** Lines over a shared axis. A canvas: who cannot see it has the same numbers as a table elsewhere on the page. */
 export function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const newest = useRef(props);
+  newest.current = props;
   const key = props.lines.map((line) => `${line.label} ${line.color}`).join("|");
 
   useEffect(() => {
     const box = place.current;
     if (!box) return undefined;
-    const made = new uPlot(optionsOf(props, box), dataOf(props), box);
+    const made = new uPlot(optionsOf(newest, box), dataOf(newest.current), box);
     plot.current = made;
-    const sizes = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: props.height ?? 200 }));
+    const sizes = new ResizeObserver(() =>
+      made.setSize({ width: box.clientWidth, height: newest.current.height ?? 200 }),
+    );
     sizes.observe(box);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const redraw = (): void => made.redraw();
@@ -48,8 +61,12 @@ export function Chart(props: ChartProps) {
   }, [key, props.title]);
 
   useEffect(() => {
-    plot.current?.setData(dataOf(props));
-  }, [props]);
+    plot.current?.setData(dataOf(newest.current));
+  }, [props.x, props.lines, props.xRange?.[0], props.xRange?.[1]]);
+
+  useEffect(() => {
+    plot.current?.redraw(false);
+  }, [props.marks, props.moments, props.at, theme.value]);
 
   return (
     <figure class="chart" aria-label={`${props.title}: ${props.lines.map((line) => line.label).join(", ")}`}>
@@ -73,7 +90,24 @@ export function shade(name: string): string {
   return color;
 }
 
-function optionsOf(props: ChartProps, box: HTMLElement): uPlot.Options {
+/** The ends of the y axis: marks are in view, also where there is no data yet. */
+function heights(marks: ChartProps["marks"] = [], low: number | null, high: number | null): [number, number] {
+  const all = [low, high, ...marks.map(({ y }) => y)].filter((y) => y !== null && Number.isFinite(y)) as number[];
+  const [min, max] = all.length ? [Math.min(...all), Math.max(...all)] : [0, 1];
+  const room = (max - min) * 0.08 || Math.abs(max) * 0.1 || 1;
+  return [min === 0 ? 0 : min - room, max + room];
+}
+
+function picking(newest: Newest): (plot: uPlot) => void {
+  return (plot) =>
+    plot.over.addEventListener("click", () => {
+      const { left = -1 } = plot.cursor;
+      if (left >= 0) newest.current.onPick?.(plot.posToVal(left, "x"));
+    });
+}
+
+function optionsOf(newest: Newest, box: HTMLElement): uPlot.Options {
+  const props = newest.current;
   const axis = (): uPlot.Axis => ({
     stroke: () => shade("--quiet"),
     grid: { stroke: () => shade("--line"), width: 1 },
@@ -83,9 +117,15 @@ function optionsOf(props: ChartProps, box: HTMLElement): uPlot.Options {
   return {
     width: Math.max(box.clientWidth, 100),
     height: props.height ?? 200,
-    legend: { live: true },
-    cursor: props.sync ? { sync: { key: props.sync } } : {},
-    scales: { x: { time: false } },
+    legend: { live: true, markers: { dash: (_, place) => (props.lines[place - 1]?.dash ? "dashed" : "solid") } },
+    cursor: {
+      ...(props.sync && { sync: { key: props.sync } }),
+      ...(props.onPick && { drag: { x: false, y: false } }),
+    },
+    scales: {
+      x: { time: false, range: (_, low, high) => [...(newest.current.xRange ?? [low, high])] as [number, number] },
+      y: { range: (_, low, high) => heights(newest.current.marks, low, high) },
+    },
     axes: [
       { ...axis(), label: props.xLabel, labelSize: 18, labelFont: "12px system-ui" },
       { ...axis(), size: 56 },
@@ -101,29 +141,37 @@ function optionsOf(props: ChartProps, box: HTMLElement): uPlot.Options {
         ...(dash && { dash }),
       })),
     ],
-    hooks: { draw: [(plot) => drawMarks(plot, props)] },
+    hooks: { draw: [(plot) => drawMarks(plot, newest.current)], ready: [picking(newest)] },
   };
 }
 
-function drawMarks(plot: uPlot, { marks = [], moments = [] }: ChartProps): void {
+function drawMarks(plot: uPlot, { marks = [], moments = [], at = null }: ChartProps): void {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.setLineDash([4, 4]);
   ctx.lineWidth = 1;
   ctx.font = `${11 * devicePixelRatio}px system-ui`;
+  ctx.textAlign = "left";
   ctx.strokeStyle = ctx.fillStyle = shade("--quiet");
-  for (const { y, label } of marks) {
+  for (const { y, label } of marks.filter((mark) => mark.label)) {
     const at = plot.valToPos(y, "y", true);
-    if (at < bbox.top || at > bbox.top + bbox.height) continue;
     stroke(ctx, bbox.left, at, bbox.left + bbox.width, at);
-    ctx.fillText(label, bbox.left + 4, at - 3);
+    const below = at - bbox.top < 20 * devicePixelRatio;
+    ctx.textBaseline = below ? "top" : "bottom";
+    ctx.fillText(label, bbox.left + 6 * devicePixelRatio, at + (below ? 3 : -3) * devicePixelRatio);
   }
   ctx.strokeStyle = shade("--warn");
-  for (const { x } of moments) {
-    const at = plot.valToPos(x, "x", true);
-    if (at >= bbox.left && at <= bbox.left + bbox.width) stroke(ctx, at, bbox.top, at, bbox.top + bbox.height);
-  }
+  for (const { x } of moments) upright(plot, x);
+  ctx.setLineDash([]);
+  ctx.strokeStyle = shade("--accent");
+  if (at !== null) upright(plot, at);
   ctx.restore();
+}
+
+function upright(plot: uPlot, x: number): void {
+  const { ctx, bbox } = plot;
+  const at = plot.valToPos(x, "x", true);
+  if (at >= bbox.left && at <= bbox.left + bbox.width) stroke(ctx, at, bbox.top, at, bbox.top + bbox.height);
 }
 
 function stroke(ctx: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {

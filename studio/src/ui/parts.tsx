@@ -31,6 +31,16 @@ export function Status({ status }: { status: Job["status"] | "preparing" | "read
   return <span class={`badge ${MOODS[status] ?? ""}`}>{status}</span>;
 }
 
+/** What may be wider than the screen, a table say: it scrolls by itself, also by the keyboard. */
+export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no mouse scrolls it with the arrow keys
+    <section class="scroll" aria-label={label} tabIndex={0}>
+      {children}
+    </section>
+  );
+}
+
 /** A button that copies a text and says so. */
 export function CopyButton({ text, children = "Copy" }: { text: string; children?: ComponentChildren }) {
   const [copied, setCopied] = useState(false);

@@ -1,0 +1,27 @@
+/** All that an event stream tells by name: a browser drops a message of a type that nobody listens to. A test holds this
+ * against what the server's source writes. */
+export const EVENT_TYPES: readonly string[] = [
+  "job",
+  "metrics",
+  "job.queued",
+  "job.running",
+  "job.started",
+  "job.execution",
+  "job.began_from",
+  "job.pausing",
+  "job.paused",
+  "job.resumed",
+  "job.requeued",
+  "job.recovered",
+  "job.cancelling",
+  "job.cancelled",
+  "job.succeeded",
+  "job.failed",
+  "checkpoint.published",
+  "checkpoint.skipped",
+  "preview.saved",
+  "warning",
+  "warning.cleared",
+  "advice",
+  "estimates.missing",
+];
