@@ -1,6 +1,6 @@
 // Why the divergence says nothing where two clouds do not overlap: measured on clouds that the reader moves.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { useLive } from "../../api/live";
+import { type LiveJob, useLive } from "../../api/live";
 import { may } from "../../api/session";
 import { Chart, COLORS } from "../../ui/chart";
 import { RangeField, SelectField } from "../../ui/field";
@@ -9,7 +9,7 @@ import { Progress } from "../../ui/parts";
 import { ProblemNote } from "../../ui/problem";
 import { lasting, measured } from "../../ui/words";
 import { I, Inline } from "./math";
-import { FARTHEST, type Measured, Measuring, SHAPES, STEP, SWEEP, snapped } from "./measuring";
+import { type Current, FARTHEST, type Measured, Measuring, SHAPES, STEP, SWEEP, snapped } from "./measuring";
 import { Plane } from "./plane";
 import { NeedsScope } from "./section";
 
@@ -128,35 +128,27 @@ function Figure({ name, value, note }: { name: string; value: number | null | un
 function Doing({ measuring, distance, known }: { measuring: Measuring; distance: number; known: boolean }) {
   const current = measuring.current.value;
   const left = measuring.waiting.value.length;
+  const [live] = useLive(current?.job ? [current.job] : []);
+  const percent = live?.job.value?.progress?.percent;
+  const resting = known ? "measured." : may("train") ? "not measured yet. Move the cloud, or sweep." : "not measured.";
   return (
     <div class="theory-doing">
       <p class="quiet" role="status">
-        {current ? (
-          <>
-            Measuring at a distance of {current.distance}
-            {left > 0 && `, then ${left} more`}. {current.job ? <Step id={current.job} /> : "The clouds are uploaded."}
-          </>
-        ) : (
-          `At a distance of ${distance}: ${known ? "measured." : "not measured yet. Move the cloud, or sweep."}`
-        )}
+        {current
+          ? `Measuring at a distance of ${current.distance}${left ? `, then ${left} more` : ""}. ${doing(current, live)}`
+          : `At a distance of ${distance}: ${resting}`}
       </p>
-      {current && <Share id={current.job} />}
+      {current && <Progress label="Measurement" share={typeof percent === "number" ? percent / 100 : null} />}
     </div>
   );
 }
 
 /** Words that change seldom: a screen reader reads each of them out. */
-function Step({ id }: { id: string }) {
-  const [live] = useLive([id]);
-  const status = live?.job.value?.status;
-  if (status === "running") return <>A discriminator and a critic are trained.</>;
-  return <>The job waits for a worker.</>;
-}
-
-function Share({ id }: { id: string | null }) {
-  const [live] = useLive(id ? [id] : []);
-  const percent = live?.job.value?.progress?.percent;
-  return <Progress label="Measurement" share={typeof percent === "number" ? percent / 100 : null} />;
+function doing(current: Current, live: LiveJob | undefined): string {
+  if (!current.job) return "The clouds are uploaded and prepared.";
+  return live?.job.value?.status === "running"
+    ? "A discriminator and a critic are trained."
+    : "The job waits for a worker.";
 }
 
 function Sweeping({ measuring }: { measuring: Measuring }) {

@@ -20,6 +20,9 @@ export function Game() {
           <I>D</I>
         </Over>
         <Value />
+      </Formula>
+      <Formula>
+        <Value />
         <O>=</O>
         <Mean over={<I>p</I>}>
           <I>log</I>

@@ -3,6 +3,9 @@ import type { ComponentChildren } from "preact";
 
 type Inside = { children: ComponentChildren };
 
+const AS_IT_IS = { stretchy: "false" } as object;
+/** Parentheses of one size: an attribute whose value is a word, though its type says otherwise. */
+
 /** A formula on a line of its own. */
 export function Formula({ children }: Inside) {
   return (
@@ -23,7 +26,7 @@ export function Inline({ children }: Inside) {
   );
 }
 
-/** A name: `I` of a variable or a function. */
+/** A variable's name, or a function's. */
 export function I({ children }: Inside) {
   return <mi>{children}</mi>;
 }
@@ -32,8 +35,9 @@ export function N({ children }: Inside) {
   return <mn>{children}</mn>;
 }
 
+/** An operator or a fence. */
 export function O({ children }: Inside) {
-  return <mo>{children}</mo>;
+  return <mo {...AS_IT_IS}>{children}</mo>;
 }
 
 /** f(…): the name of a function and its argument in parentheses. */
@@ -41,9 +45,9 @@ export function Of({ f, children }: Inside & { f: ComponentChildren }) {
   return (
     <>
       {typeof f === "string" ? <mi>{f}</mi> : f}
-      <mo>(</mo>
+      <mo {...AS_IT_IS}>(</mo>
       {children}
-      <mo>)</mo>
+      <mo {...AS_IT_IS}>)</mo>
     </>
   );
 }
@@ -77,9 +81,9 @@ export function Mean({ over, children }: Inside & { over: ComponentChildren }) {
         <mi>𝔼</mi>
         <mrow>{over}</mrow>
       </msub>
-      <mo>[</mo>
+      <mo {...AS_IT_IS}>[</mo>
       {children}
-      <mo>]</mo>
+      <mo {...AS_IT_IS}>]</mo>
     </>
   );
 }

@@ -65,7 +65,7 @@ export function Plane({ shape, distance, move, rest }: PlaneProps) {
         class="theory-moving"
         transform={`translate(${distance} 0)`}
         role="slider"
-        tabIndex={0}
+        tabindex={0}
         aria-label="Moving cloud, distance"
         aria-valuemin={0}
         aria-valuemax={FARTHEST}
