@@ -152,6 +152,7 @@ function drawMarks(plot: uPlot, { marks = [], moments = [], at = null }: ChartPr
   ctx.save();
   ctx.setLineDash([4, 4]);
   ctx.lineWidth = 1;
+  ctx.textAlign = "left";
   ctx.font = `${11 * devicePixelRatio}px system-ui`;
   ctx.strokeStyle = ctx.fillStyle = shade("--quiet");
   for (const { y, label } of marks) {
