@@ -9,6 +9,8 @@ export interface Line {
   /** One a point of `x`; null where nothing was measured. */
   values: readonly (number | null)[];
   dash?: number[];
+  /** Whether each point has a dot: where they are few, and measured one by one. */
+  dots?: boolean;
 }
 
 export interface ChartProps {
@@ -132,12 +134,12 @@ function optionsOf(newest: Newest, box: HTMLElement): uPlot.Options {
     ],
     series: [
       { label: props.xLabel },
-      ...props.lines.map(({ label, color, dash }) => ({
+      ...props.lines.map(({ label, color, dash, dots = false }) => ({
         label,
         stroke: color,
         width: 1.5,
         spanGaps: true,
-        points: { show: false },
+        points: { show: dots, size: 7, fill: color },
         ...(dash && { dash }),
       })),
     ],
@@ -150,6 +152,7 @@ function drawMarks(plot: uPlot, { marks = [], moments = [], at = null }: ChartPr
   ctx.save();
   ctx.setLineDash([4, 4]);
   ctx.lineWidth = 1;
+  ctx.textAlign = "left";
   ctx.font = `${11 * devicePixelRatio}px system-ui`;
   ctx.textAlign = "left";
   ctx.strokeStyle = ctx.fillStyle = shade("--quiet");

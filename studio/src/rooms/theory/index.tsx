@@ -1,5 +1,34 @@
 import type { RoomProps } from "../../app";
+import { TwoClouds } from "./apart";
+import { Interpolation, Lipschitz, OneInput, TwoPlayers } from "./basics";
+import { Game } from "./game";
+import { Rings } from "./ring";
+import { Contents, Section } from "./section";
+import "./style.css";
 
-export function TheoryRoom({ argument }: RoomProps) {
-  return <h1>Theory {argument}</h1>;
+/** In the order of docs/theory.md. */
+const SECTIONS = [
+  { id: "outputs", title: "One input, many outputs", body: OneInput },
+  { id: "players", title: "Two players, in turns", body: TwoPlayers },
+  { id: "interpolation", title: "Interpolation", body: Interpolation },
+  { id: "game", title: "The game and its divergence", body: Game },
+  { id: "apart", title: "Where the two do not overlap", body: TwoClouds },
+  { id: "wasserstein", title: "The Wasserstein distance", body: Lipschitz },
+  { id: "ring", title: "Seven recipes learn a ring", body: Rings },
+];
+
+export function TheoryRoom(_: RoomProps) {
+  return (
+    <div class="theory">
+      <Contents sections={SECTIONS} />
+      <div class="theory-text">
+        <h1>The theory, at work</h1>
+        {SECTIONS.map(({ id, title, body: Body }) => (
+          <Section key={id} id={id} title={title}>
+            <Body />
+          </Section>
+        ))}
+      </div>
+    </div>
+  );
 }
