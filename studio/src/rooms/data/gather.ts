@@ -94,10 +94,10 @@ export function picked(files: FileList | null): Placed[] {
 }
 
 /** The files of a drop, folders looked through. To be called in the event itself: afterwards the browser forgets. */
-export function dropped(transfer: DataTransfer): Promise<Placed[]> {
-  const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry());
-  const found = entries.filter((entry): entry is FileSystemEntry => entry !== null);
-  return Promise.all(found.map((entry) => below(entry, ""))).then((lists) => lists.flat());
+export async function dropped(transfer: DataTransfer): Promise<Placed[]> {
+  const found = Array.from(transfer.items, (item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+  const lists = found.map(({ entry, file }) => (entry ? below(entry, "") : file ? [{ path: file.name, file }] : []));
+  return (await Promise.all(lists)).flat();
 }
 
 async function below(entry: FileSystemEntry, around: string): Promise<Placed[]> {

@@ -1,6 +1,8 @@
 // An example for those who have no data at hand: eight Gaussians on a ring, made here and the same every time.
 import type { Source } from "./gather";
 
+export const RING = "ring-of-points";
+
 const MODES = 8;
 const POINTS = 4_000;
 const RADIUS = 2;
@@ -36,6 +38,6 @@ export function ring(seed = 0): string {
 }
 
 export function ringSource(): Source {
-  const file = new File([ring()], "ring.csv", { type: "text/csv" });
-  return { kind: "points", name: "ring", files: [{ path: file.name, file }], left: [] };
+  const file = new File([ring()], `${RING}.csv`, { type: "text/csv" });
+  return { kind: "points", name: RING, files: [{ path: file.name, file }], left: [] };
 }

@@ -1,5 +1,5 @@
 // The upload that is on its way. It belongs to the page and not to a room, so that it goes on while somebody looks around.
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { type Dataset, upload } from "../../api/client";
 import type { Source } from "./gather";
 import { packed } from "./pack";
@@ -22,6 +22,9 @@ export interface Sending {
 }
 
 export const sending = signal<Sending | null>(null);
+
+/** Whether one is; unlike `sending` it does not change with every percent. */
+export const busy = computed(() => sending.value !== null);
 
 /** Why the last one did not arrive; null where it did, was given up, or another was begun. */
 export const failed = signal<Error | null>(null);
@@ -81,6 +84,6 @@ function ask(event: BeforeUnloadEvent): void {
 }
 
 effect(() => {
-  if (sending.value) addEventListener("beforeunload", ask);
+  if (busy.value) addEventListener("beforeunload", ask);
   else removeEventListener("beforeunload", ask);
 });

@@ -8,8 +8,8 @@ import { Empty, Status } from "../../ui/parts";
 import { ProblemNote } from "../../ui/problem";
 import { counted, moment } from "../../ui/words";
 import { free } from "./gather";
-import { ringSource } from "./ring";
-import { sending } from "./sending";
+import { RING, ringSource } from "./ring";
+import { busy } from "./sending";
 import { sendAndGo, Upload } from "./upload";
 import { kindOf, shapeOf } from "./words";
 
@@ -18,7 +18,7 @@ const FOLLOWED = 2;
 
 /** `#/data`: where data come in, and what there is. */
 export function Shelf() {
-  const found = useLoad(() => every<Dataset>("/v1/datasets"), [sending.value === null]);
+  const found = useLoad(() => every<Dataset>("/v1/datasets"), [busy.value]);
   useReloadAtEnd(found.data ?? [], found.reload);
   const taken = new Set(found.data?.map(({ name }) => name));
   return (
@@ -53,8 +53,8 @@ function Nothing({ taken }: { taken: ReadonlySet<string> }) {
           <p>No pictures at hand? Begin with points: eight little clouds on a ring, learned in seconds.</p>
           <button
             type="button"
-            disabled={sending.value !== null}
-            onClick={() => void sendAndGo({ source: ringSource(), name: free("ring", taken), width: "", height: "" })}
+            disabled={busy.value}
+            onClick={() => void sendAndGo({ source: ringSource(), name: free(RING, taken), width: "", height: "" })}
           >
             Try it with a ring of points
           </button>

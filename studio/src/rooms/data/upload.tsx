@@ -6,7 +6,7 @@ import { Progress } from "../../ui/parts";
 import { ProblemNote, wrongAt } from "../../ui/problem";
 import { sized } from "../../ui/words";
 import { dropped, free, gathered, type Placed, picked, type Source, Unusable } from "./gather";
-import { bytesOf, failed, type Sending, send, sending, type Wish } from "./sending";
+import { busy, bytesOf, failed, type Sending, send, sending, type Wish } from "./sending";
 import { several } from "./words";
 
 /** Send, and go to what becomes of it; whoever is elsewhere by then stays there. */
@@ -33,10 +33,10 @@ export function Upload({ taken }: { taken: ReadonlySet<string> }) {
       .finally(() => setLooking(false));
   };
   const allowed = may("train");
-  const over = useDrop(take, allowed && sending.value === null);
+  const over = useDrop(take, allowed && !busy.value);
   if (!allowed) return <p class="note">Your key may look at datasets. To upload one, ask for a key that may train.</p>;
   if (source) return <Wishing key={source.name} source={source} taken={taken} again={() => setSource(null)} />;
-  if (sending.value) return <OnItsWay {...sending.value} />;
+  if (busy.value) return <OnItsWay />;
   return <Zone over={over} looking={looking} wrong={wrong} take={take} />;
 }
 
@@ -129,7 +129,7 @@ function Wishing({ source, taken, again }: WishingProps) {
   const error = failed.value;
   const change = (field: "name" | "width" | "height") => (value: string) =>
     setWish((last) => ({ ...last, [field]: value }));
-  if (sending.value) return <OnItsWay {...sending.value} />;
+  if (busy.value) return <OnItsWay />;
   const exists = taken.has(wish.name)
     ? `There is a dataset called ${wish.name} already: choose another name.`
     : undefined;
@@ -143,6 +143,7 @@ function Wishing({ source, taken, again }: WishingProps) {
       }}
     >
       <Contents source={source} />
+      {source.kind === "images" && <Peek source={source} />}
       <div class="data-name">
         <TextField
           label="Name"
@@ -192,6 +193,30 @@ function Contents({ source }: { source: Source }) {
   );
 }
 
+const PEEKED = 10;
+/** Bytes of a file that is shown before it is sent: larger ones take long to decode. */
+const LIGHT = 4e6;
+
+/** Some of the images that were chosen, so that one sees that they are the right ones. */
+function Peek({ source }: { source: Source }) {
+  const [urls, setUrls] = useState<string[]>([]);
+  useEffect(() => {
+    const light = source.files.filter(({ path, file }) => !path.endsWith(".csv") && file.size < LIGHT);
+    const step = Math.max(1, Math.floor(light.length / PEEKED));
+    const made = light.filter((_, index) => index % step === 0).slice(0, PEEKED);
+    const found = made.map(({ file }) => URL.createObjectURL(file));
+    setUrls(found);
+    return () => found.forEach(URL.revokeObjectURL);
+  }, [source]);
+  return (
+    <div class="row data-peek">
+      {urls.map((url) => (
+        <img key={url} src={url} alt="" decoding="async" onError={(event) => event.currentTarget.remove()} />
+      ))}
+    </div>
+  );
+}
+
 type ResolutionProps = {
   wish: Wish;
   change: (field: "width" | "height") => (value: string) => void;
@@ -235,7 +260,9 @@ function SendingProblem({ error }: { error: Error }) {
 
 const STEPS: Record<Sending["step"], string> = { packing: "Packing", sending: "Uploading" };
 
-function OnItsWay({ name, step, share, bytes, stop }: Sending) {
+function OnItsWay() {
+  if (!sending.value) return null;
+  const { name, step, share, bytes, stop } = sending.value;
   return (
     <section class="card stack" aria-label="Upload">
       <div class="row apart">
