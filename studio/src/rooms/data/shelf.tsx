@@ -13,12 +13,14 @@ import { busy } from "./sending";
 import { sendAndGo, Upload } from "./upload";
 import { kindOf, shapeOf } from "./words";
 
+/** Datasets that are listed, the newest of them. */
+const MOST = 1_000;
 /** Preparations that are followed at once: each takes one of the few connections that a browser has. */
 const FOLLOWED = 2;
 
 /** `#/data`: where data come in, and what there is. */
 export function Shelf() {
-  const found = useLoad(() => every<Dataset>("/v1/datasets"), [busy.value]);
+  const found = useLoad(() => every<Dataset>("/v1/datasets", {}, MOST), [busy.value]);
   useReloadAtEnd(found.data ?? [], found.reload);
   const taken = new Set(found.data?.map(({ name }) => name));
   return (
