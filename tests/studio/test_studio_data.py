@@ -103,8 +103,8 @@ def test_a_dropped_zip_is_uploaded_prepared_reported_on_and_shown(look: Look, wi
     report.wait_for(timeout=LONG)
     assert name in page.url
     expect(report).to_contain_text(f"Accepted{len(CLASSES) * EACH}")
-    expect(report).to_contain_text("1/broken.png")
-    expect(report).to_contain_text("not a PNG, JPEG or WebP image")
+    expect(report).to_contain_text("1/broken.pngbroken: ")
+    expect(report).to_contain_text("notes.txtnot a PNG, JPEG or WebP image")
     expect(told(page, "Classes").get_by_role("button")).to_have_count(len(CLASSES))
     expect(told(page, "Images").get_by_role("heading")).to_have_text("All 240 images")
     page.locator(".data-tile").nth(99).scroll_into_view_if_needed()
@@ -260,7 +260,7 @@ def test_a_tile_shows_its_own_image(look: Look, shelved: str) -> None:
           const [right, down] = style.backgroundPosition.split(" ").map((word) => parseFloat(word) / 100);
           const sheet = await load(style.backgroundImage.slice(5, -2));
           const w = sheet.width / columns, h = sheet.height / rows;
-          const index = document.querySelectorAll(".data-tile")[at].ariaLabel.match(/Image ([0-9,]+)/)[1];
+          const index = document.querySelectorAll(".data-tile")[at].ariaLabel.match(/Image ([0-9]+)/)[1];
           const own = await load(style.backgroundImage.slice(5).replace(/images.png.*/, `images/${index}.png`));
           const x = Math.round(right * (sheet.width - w)), y = Math.round(down * (sheet.height - h));
           return pixels(sheet, x, y, w, h) === pixels(own, 0, 0, w, h);
@@ -277,7 +277,7 @@ def test_a_preparation_that_failed_says_why_and_what_to_do(look: Look, client: C
     client.datasets.settled(client.datasets.upload(tmp_path / "hopeless.zip", name).id, timeout=120)
     shown = look(f"#/data/{name}")
     wrong = told(shown.page, "What went wrong")
-    expect(wrong).to_contain_text("a.png: not a PNG, JPEG or WebP image")
+    expect(wrong).to_contain_text("a.png: broken: ")
     expect(wrong).to_contain_text("delete this entry")
     shown.accessible()
     shown.page.get_by_role("button", name="Delete", exact=True).click()
