@@ -42,6 +42,7 @@ from ganymede.errors import JobCancelled, JobFailed, NotGanymede, UsageError
 from ganymede.records import (
     Checkpoint,
     Dataset,
+    DatasetImage,
     Event,
     Job,
     Memory,
@@ -260,6 +261,24 @@ class Datasets:
     def preview(self, dataset: str, path: str | Path) -> Path:
         """Save a picture of the data: a grid of its images, or its points."""
         return _save(self.http, "GET", f"/v1/datasets/{_part(dataset)}/preview", Path(path))
+
+    def images(
+        self,
+        dataset: str,
+        *,
+        label: str | int | None = None,
+        order: Literal["stored", "spread"] | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> Page[DatasetImage]:
+        """One page of a dataset's images, of one class or of all: as they are stored, or spread evenly over all."""
+        asked = {"label": label, "order": order, "after": after, "limit": limit}
+        return _record(Page[DatasetImage], self.http.get(f"/v1/datasets/{_part(dataset)}/images", params=asked))
+
+    def image(self, dataset: str, index: int, path: str | Path, *, size: int | None = None) -> Path:
+        """Save one image of a dataset as a PNG, its longer side `size` pixels; of a pair, input and target."""
+        address = f"/v1/datasets/{_part(dataset)}/images/{index}.png"
+        return _save(self.http, "GET", address, Path(path), params={} if size is None else {"size": size})
 
     def delete(self, dataset: str) -> None:
         """Delete a dataset. Raises Conflict while a job needs it."""

@@ -219,6 +219,15 @@ class Model(Record):
 T = TypeVar("T")
 
 
+class DatasetImage(Record):
+    """An image of a dataset: its number, its class or the numbers of its condition, and where it is to be had."""
+
+    index: int
+    label: str | None = None
+    condition: list[float] | None = None
+    url: str
+
+
 class Page(Record, Generic[T]):
     """One page of a list; `last_id` is the `after` of the next where `has_more`."""
 

@@ -23,6 +23,7 @@ from service.meters import Meters
 from service.middleware import BodyLimit, Envelope, Gate, HangUp, HeadAsGet, Limit
 from service.openapi import Application, known_query
 from service.routes import (
+    dataset_images,
     datasets,
     directions,
     events,
@@ -58,6 +59,7 @@ ROOMS = (
     interpolations,
     models,
     datasets,
+    dataset_images,
     neighbours,
     directions,
     memory,

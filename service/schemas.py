@@ -560,6 +560,63 @@ class List(Answer, Generic[T]):
         return cls(data=data, first_id=first, last_id=last, has_more=page.has_more)
 
 
+class DatasetImage(Answer):
+    """An image of a dataset: its number, its class or the numbers of its condition, and its address (a PNG)."""
+
+    index: int
+    label: str | None
+    condition: list[float] | None
+    url: str
+
+
+class ImageSheet(Answer):
+    """A page's images as one picture, row by row without gaps: image i is in row `i // columns`. Cells are pixels."""
+
+    url: str
+    columns: int
+    rows: int
+    width: int
+    height: int
+
+
+class DatasetImages(Answer):
+    """A page of a dataset's images. `last_id` is what `after` takes for the next one, while `has_more`; `total` counts
+    the images of all pages; `sheet` is null on an empty page."""
+
+    model_config = example(
+        object="list",
+        dataset="digits",
+        data=[
+            {
+                "index": 42,
+                "label": "7",
+                "condition": None,
+                "url": "/v1/datasets/ds_5a1b6c7d8e9f0a1b2c3d4e5f/images/42.png",
+            }
+        ],
+        first_id=42,
+        last_id=42,
+        has_more=True,
+        total=1797,
+        sheet={
+            "url": "/v1/datasets/ds_5a1b6c7d8e9f0a1b2c3d4e5f/images.png?limit=1&order=spread",
+            "columns": 1,
+            "rows": 1,
+            "width": 8,
+            "height": 8,
+        },
+    )
+
+    object: Literal["list"] = "list"
+    dataset: str
+    data: list[DatasetImage]
+    first_id: int | None
+    last_id: int | None
+    has_more: bool
+    total: int
+    sheet: ImageSheet | None
+
+
 class Neighbour(Answer):
     """A row of the training data: its number, how far it is from the sample, and itself (a PNG, or its numbers)."""
 

@@ -195,14 +195,22 @@ PREVIEW_POINTS = 5_000
 def get_dataset_preview(dataset: Named, house: Inside, if_none_match: IfNoneMatch = None) -> Response:
     """A grid of real images, evenly spread over the data; of pairs each input beside its target; points as a scatter
     plot. PNG."""
-    row = house.datasets.get(dataset)
-    if row.status != "ready" or row.path is None or row.kind is None:
-        raise Conflict(f"dataset {row.name} is {row.status}: there is nothing to look at")
+    row = ready(house, dataset)
+    assert row.path is not None, "what is ready lies somewhere"
+    assert row.kind is not None, "what is ready is of a kind"
     headers = {"ETag": f'"{row.digest}"', "Cache-Control": "no-cache"}
     if matches(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     picture = PICTURES[row.kind](house.storage.path(row.path))
     return Response(images.STILLS["png"].encode(picture), media_type="image/png", headers=headers)
+
+
+def ready(house: House, dataset: str) -> records.Dataset:
+    """A dataset that can be looked at. Raises NotFound, or Conflict where it is not prepared."""
+    row = house.datasets.get(dataset)
+    if row.status != "ready":
+        raise Conflict(f"dataset {row.name} is {row.status}: there is nothing to look at")
+    return row
 
 
 def picture_of_images(folder: Path) -> images.Pixels:

@@ -85,7 +85,7 @@ def test_every_link_leads_to_a_call_by_what_it_asks_for_and_the_answer_has(docum
     named = {
         operation["operationId"] for name, operation in operations(document) if re.search("{(job|dataset|model)}", name)
     }
-    assert named - {"get_image", "change_checkpoint", "download_checkpoint"} <= linked
+    assert named - {"get_image", "get_dataset_image", "change_checkpoint", "download_checkpoint"} <= linked
     assert {"change_checkpoint", "download_checkpoint", "create_samples", "create_interpolation"} <= linked
 
 
@@ -135,7 +135,8 @@ def test_every_address_that_can_be_read_answers_its_headers_alone(service: Runni
     job = service.running("headed")
     service.checkpoint(job, 10)
     service.preview(job, 10, 0)
-    names = {"dataset": "images", "model": "headed", "job": job.id, "checkpoint": "10", "seed": "x", "extension": "png"}
+    names = {"dataset": "images", "index": "0", "model": "headed", "job": job.id, "checkpoint": "10"}
+    names |= {"seed": "x", "extension": "png"}
     for path in [path for path, item in document["paths"].items() if "get" in item]:
         assert "head" not in document["paths"][path], path
         got, headed = (service.http.request(method, path.format(**names)) for method in ("GET", "HEAD"))

@@ -261,6 +261,68 @@ export interface components {
             urls: components["schemas"]["DatasetUrls"];
         };
         /**
+         * DatasetImage
+         * @description An image of a dataset: its number, its class or the numbers of its condition, and its address (a PNG).
+         */
+        DatasetImage: {
+            /** Index */
+            index: number;
+            /** Label */
+            label: string | null;
+            /** Condition */
+            condition: number[] | null;
+            /** Url */
+            url: string;
+        };
+        /**
+         * DatasetImages
+         * @description A page of a dataset's images. `last_id` is what `after` takes for the next one, while `has_more`; `total` counts
+         *     the images of all pages; `sheet` is null on an empty page.
+         * @example {
+         *       "data": [
+         *         {
+         *           "index": 42,
+         *           "label": "7",
+         *           "url": "/v1/datasets/ds_5a1b6c7d8e9f0a1b2c3d4e5f/images/42.png"
+         *         }
+         *       ],
+         *       "dataset": "digits",
+         *       "first_id": 42,
+         *       "has_more": true,
+         *       "last_id": 42,
+         *       "object": "list",
+         *       "sheet": {
+         *         "columns": 1,
+         *         "height": 8,
+         *         "rows": 1,
+         *         "url": "/v1/datasets/ds_5a1b6c7d8e9f0a1b2c3d4e5f/images.png?limit=1&order=spread",
+         *         "width": 8
+         *       },
+         *       "total": 1797
+         *     }
+         */
+        DatasetImages: {
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+            /** Dataset */
+            dataset: string;
+            /** Data */
+            data: components["schemas"]["DatasetImage"][];
+            /** First Id */
+            first_id: number | null;
+            /** Last Id */
+            last_id: number | null;
+            /** Has More */
+            has_more: boolean;
+            /** Total */
+            total: number;
+            sheet: components["schemas"]["ImageSheet"] | null;
+        };
+        /**
          * DatasetUrls
          * @description Where to go from a dataset; `job` is the preparation.
          */
@@ -404,6 +466,22 @@ export interface components {
             height: number;
             /** Width */
             width: number;
+        };
+        /**
+         * ImageSheet
+         * @description A page's images as one picture, row by row without gaps: image i is in row `i // columns`. Cells are pixels.
+         */
+        ImageSheet: {
+            /** Url */
+            url: string;
+            /** Columns */
+            columns: number;
+            /** Rows */
+            rows: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
         };
         /**
          * Job

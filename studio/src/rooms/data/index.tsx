@@ -1,5 +1,9 @@
 import type { RoomProps } from "../../app";
+import { Detail } from "./detail";
+import { Shelf } from "./shelf";
+import "./style.css";
 
+/** `#/data` is the shelf, `#/data/NAME` one dataset of it. */
 export function DataRoom({ argument }: RoomProps) {
-  return <h1>Data {argument}</h1>;
+  return argument ? <Detail name={argument} /> : <Shelf />;
 }
