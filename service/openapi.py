@@ -42,9 +42,11 @@ CAUSES: Final[dict[int, str]] = {
     406: "None of the types in `Accept` can be served; the detail lists those that can.",
     409: "It exists, but in the wrong state, or the name is taken, or it is in use; with `Retry-After`: not yet.",
     413: "Beyond a limit of this server, which is named.",
+    414: "The address is too long.",
     415: "The body's type is not read here; the detail lists those that are.",
     422: "Understood, but invalid: `param` and `errors` name the fields.",
     429: "The key's own quota is used up, or too many unknown keys came from this address. `Retry-After` says when.",
+    431: "The headers are too many, or too large.",
     503: "Not now: the queue is full, the server is ending, or its database is away. `Retry-After` says when.",
     507: "The disk is full.",
 }
@@ -77,10 +79,14 @@ HELD: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "As held."}
 """Part of the `responses=` of a route that knows `If-None-Match`."""
 
 
+EVERYWHERE: Final = (414, 422, 431, 503)
+"""Statuses that any call may have."""
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: these errors, 422 and 503, and that whatever else goes wrong looks the same."""
+    """The `responses=` of a route: these errors, those of every route, and that whatever else goes wrong looks the same."""
     documented: dict[int | str, dict[str, Any]] = {"default": answer(500, "Any other error.")}
-    for status in sorted({*statuses, 422, 503}):
+    for status in sorted({*statuses, *EVERYWHERE}):
         documented[status] = answer(status, CAUSES[status])
     return documented
 
