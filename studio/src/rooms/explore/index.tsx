@@ -18,6 +18,7 @@ import { Picked } from "./picked";
 import { Points } from "./points";
 import { type Chosen, chosenIn, drawingOf, Settings } from "./settings";
 import "./style.css";
+import { Trail } from "./trail";
 import { useView, Wall } from "./wall";
 
 export function ExploreRoom({ argument }: RoomProps) {
@@ -95,7 +96,10 @@ function Drawn({ found, checkpoint, reload }: DrawnProps) {
       {picture ? (
         <Pictures found={found} picture={picture} drawing={drawing} chosen={chosen} reload={reload} />
       ) : (
-        <Points found={found} drawing={drawing} from={chosen.from} />
+        <>
+          <Points found={found} drawing={drawing} from={chosen.from} />
+          <Trail found={found} drawing={drawing} />
+        </>
       )}
     </>
   );
@@ -114,6 +118,7 @@ function Pictures({ found, picture, drawing, chosen, reload }: PicturesProps) {
   const pick = (seed: number): void => {
     setEdits([]);
     remember({ pick: seed });
+    requestAnimationFrame(bringIntoSight);
   };
   const end = (which: "a" | "b", seed: number, moved: readonly Edit[] = [], made: Blob | null = null): void =>
     setEnds({ [which]: { kind: "seed", seed, label: drawing.label, edits: moved, picture: made } });
@@ -152,6 +157,12 @@ function Pictures({ found, picture, drawing, chosen, reload }: PicturesProps) {
       <Morph found={found} picture={picture} drawing={drawing} input={input} ends={ends} setEnds={setEnds} />
     </>
   );
+}
+
+/** Where the picked picture stands below the wall, beyond the screen's end, the page goes there. */
+function bringIntoSight(): void {
+  const name = document.getElementById("picked-name");
+  if (name && name.getBoundingClientRect().top > innerHeight - 120) name.scrollIntoView({ block: "start" });
 }
 
 function NothingPicked() {

@@ -123,8 +123,7 @@ function Score({ shown, picture, sample, kind }: ScoreProps) {
       {score && (
         <>
           <p>
-            <strong>Real?</strong> {saidOf(score.probability)}{" "}
-            <span class="quiet number">logit {measured(score.logit)}</span>
+            {saidOf(score.probability)} <span class="quiet number">logit {measured(score.logit)}</span>
           </p>
           {score.probability !== null && (
             <meter aria-label="Probability that it is real, by the discriminator" value={score.probability} max={1} />
@@ -141,7 +140,7 @@ function Score({ shown, picture, sample, kind }: ScoreProps) {
 function saidOf(probability: number | null): string {
   if (probability === null)
     return "This checkpoint has no calibration, so the discriminator's answer is a logit alone.";
-  return `The discriminator says so with ${Math.round(probability * 100)} %.`;
+  return `Real with probability ${Math.round(probability * 100)} %, by the discriminator.`;
 }
 
 /** Downloads, and the same by command. */
