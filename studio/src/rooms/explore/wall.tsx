@@ -92,10 +92,11 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
     view.value = { seed: first + top * columns, columns, rows };
     if (ending > grown - GROWTH / 2) setGrown(ending + GROWTH);
   }, [first, top, columns, rows]);
-  useEffect(() => {
-    if (!moved.current) return;
+  useLayoutEffect(() => {
+    const next = box.current?.querySelector<HTMLElement>(`[data-seed="${first + at}"]`);
+    if (!moved.current || !next) return;
     moved.current = false;
-    box.current?.querySelector<HTMLElement>(`[data-seed="${first + at}"]`)?.focus({ preventScroll: true });
+    next.focus({ preventScroll: true });
   }, [at, top]);
 
   const move = (event: KeyboardEvent): void => {
@@ -106,7 +107,7 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
     const next = Math.max(0, at + step);
     moved.current = true;
     setAt(next);
-    reveal(box.current, Math.floor(next / columns), row, height);
+    setTop(reveal(box.current, Math.floor(next / columns), row, height));
   };
   const inSight = at >= begin * columns && at < ending * columns;
   const tabbed = inSight ? at : top * columns;
@@ -139,11 +140,12 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
   );
 }
 
-/** Scroll a row into sight. */
-function reveal(box: HTMLElement | null, place: number, row: number, height: number): void {
-  if (!box) return;
+/** Scroll a row into sight, at once; returns the first row that is then seen. */
+function reveal(box: HTMLElement | null, place: number, row: number, height: number): number {
+  if (!box) return place;
   if (place * row < box.scrollTop) box.scrollTop = place * row;
   else if ((place + 1) * row > box.scrollTop + height) box.scrollTop = (place + 1) * row - height;
+  return Math.floor(box.scrollTop / row);
 }
 
 /** Small pictures as they are; large ones in a format that makes less of them. */
