@@ -7,6 +7,8 @@ export interface Film {
   frames: number;
   width: number;
   height: number;
+  /** Pixels from the left edge of a frame to that of the next: strips have a gap between. */
+  step: number;
 }
 
 export const FRAMES = 65;
@@ -25,18 +27,20 @@ export function cutOf(picture: Picture, frames: number = FRAMES): Cut {
   return { frames, size: Math.max(picture.width, picture.height) > most ? most : null };
 }
 
-export async function develop(json: Body, signal: AbortSignal): Promise<Film> {
+export async function develop(json: Body, picture: Picture, signal: AbortSignal): Promise<Film> {
   const bytes = await drawn("/v1/interpolations", json, "image/png", signal);
   const strip = await createImageBitmap(bytes, { colorSpaceConversion: "none" });
   const frames = Number(json.frames);
-  return { strip, frames, width: strip.width / frames, height: strip.height };
+  const { height } = strip;
+  const width = Math.round((picture.width * height) / picture.height);
+  return { strip, frames, width, height, step: (strip.width - width) / (frames - 1) };
 }
 
 /** Draw a frame; the canvas has the frames' size, so that levels stay what they are. */
 export function project(film: Film, canvas: HTMLCanvasElement, frame: number): void {
   const ctx = canvas.getContext("2d");
   if (!ctx) return;
-  const { strip, width, height } = film;
+  const { strip, width, height, step } = film;
   ctx.globalCompositeOperation = "copy";
-  ctx.drawImage(strip, frame * width, 0, width, height, 0, 0, width, height);
+  ctx.drawImage(strip, frame * step, 0, width, height, 0, 0, width, height);
 }

@@ -82,7 +82,10 @@ export function Morph({ found, picture, drawing, input, ends, setEnds }: MorphPr
 function Shown({ body, picture, fps }: { body: Body; picture: Picture; fps: number }) {
   const { frames, size } = cutOf(picture, Number(body.frames));
   const asked = { ...body, frames, ...(size !== null && { size }) };
-  const { data, error, loading, reload } = useLoad((signal) => develop(asked, signal), [JSON.stringify(asked)]);
+  const { data, error, loading, reload } = useLoad(
+    (signal) => develop(asked, picture, signal),
+    [JSON.stringify(asked)],
+  );
   return (
     <div class="stack">
       <ProblemNote error={error} retry={reload} />
