@@ -461,7 +461,7 @@ def test_two_photographs_are_walked_between(look: Look, client: Client, tmp_path
     shown.page.get_by_label("A photograph as A…").set_input_files(photographs)
     for path, end in zip(photographs, "AB", strict=True):
         group = shown.page.get_by_role("group", name=end, exact=True)
-        expect(group).to_contain_text(re.compile(rf"{path.name}: found as \d"), timeout=60_000)
+        expect(group).to_contain_text(re.compile(rf"{path.name}: found as \d"), timeout=200_000)
     canvas = shown.page.get_by_role("img", name="A picture between A and B")
     canvas.wait_for()
     for frame, seed in ((0, 11), (FRAMES - 1, 12)):
