@@ -486,13 +486,15 @@ class Models:
         seed: int,
         *,
         label: str | int | None = None,
+        truncation: float | None = None,
         condition: Sequence[float] | None = None,
         ema: float | Literal["raw"] | None = None,
         count: int | None = None,
     ) -> Neighbours:
         """The training data nearest to what a seed makes, nearest first."""
         numbers = None if condition is None else ",".join(map(str, condition))
-        asked = {"seed": seed, "label": label, "condition": numbers, "ema": ema, "count": count}
+        drawn = {"label": label, "truncation": truncation, "condition": numbers, "ema": ema}
+        asked = {"seed": seed, **drawn, "count": count}
         return _record(Neighbours, self.http.get(f"/v1/models/{_part(model)}/neighbours", params=asked))
 
     def delete(self, model: str) -> None:

@@ -16,7 +16,7 @@ from service.house import House, Inside
 from service.neighbours import Packed, nearest, opened
 from service.openapi import problems
 from service.planning import Inputs, class_names, plan_samples
-from service.routes.images import Condition, Ema, Label, Reference, numbers, query_named
+from service.routes.images import Condition, Ema, Label, Reference, Truncation, numbers, query_named
 from service.sampling import average
 from service.schemas import Neighbour, Neighbours
 
@@ -32,6 +32,7 @@ async def list_neighbours(
     house: Inside,
     seed: Seed,
     label: Label = None,
+    truncation: Truncation = 1.0,
     condition: Condition = None,
     ema: Ema = None,
     count: Count = 8,
@@ -44,7 +45,9 @@ async def list_neighbours(
     row, checkpoint, _ = await house.resolve(model)
     data = await house.read(data_of, house, row)
     labels: list[str | int] | None = None if label is None else [label]
-    spec = SampleSpec(model=checkpoint.id, seed=seed, labels=labels, condition=numbers(condition))
+    spec = SampleSpec(
+        model=checkpoint.id, seed=seed, labels=labels, truncation=truncation, condition=numbers(condition)
+    )
     async with house.engine.generator(checkpoint, await average(house, checkpoint, ema)) as loaded:
         with query_named():
             inputs: Inputs = await house.engine.work(plan_samples, spec, loaded)

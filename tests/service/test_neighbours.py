@@ -61,6 +61,19 @@ def test_the_nearest_images_are_named_shown_and_measured(service: Running) -> No
     assert answer["typical"] == pytest.approx(np.sort(own)[1])
 
 
+def test_the_sample_is_drawn_with_the_truncation_that_its_picture_has(service: Running) -> None:
+    whole, half = (
+        service.http.get("/v1/models/pets/neighbours", params={"seed": 3, "label": "dog", **drawn}).json()
+        for drawn in ({}, {"truncation": 0.5})
+    )
+    sample = array(
+        ask(service, "application/x-npy", model="pets", seed=3, labels=["dog"], truncation=0.5, **{"return": ["image"]})
+    )[0]
+    distances = np.sqrt(np.square(packed(service, "pets").astype(float) - sample).mean(axis=(1, 2, 3))) / 255
+    assert half["data"][0]["distance"] == pytest.approx(distances.min())
+    assert whole["data"][0]["distance"] != pytest.approx(distances.min())
+
+
 def test_points_have_neighbours_in_their_own_units(service: Running) -> None:
     answer = service.http.get("/v1/models/cloud/neighbours", params={"seed": 1, "count": 1}).json()
     point = np.array(data(ask(service, model="cloud", seed=1))[0]["point"])

@@ -124,11 +124,16 @@ export async function remove(path: string): Promise<void> {
 }
 
 /** All of a listing, page after page, up to `most`. */
-export async function every<T extends { id: string }>(path: string, query: Query = {}, most = 200): Promise<T[]> {
+export async function every<T extends { id: string }>(
+  path: string,
+  query: Query = {},
+  most = 200,
+  signal?: AbortSignal,
+): Promise<T[]> {
   const found: T[] = [];
   let after: string | null = null;
   do {
-    const page: List<T> = await get<List<T>>(path, { limit: 100, ...query, after });
+    const page: List<T> = await get<List<T>>(path, { limit: 100, ...query, after }, signal);
     found.push(...page.data);
     after = page.has_more ? page.last_id : null;
   } while (after && found.length < most);
