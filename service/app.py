@@ -25,6 +25,7 @@ from service.openapi import Application, known_query
 from service.routes import (
     datasets,
     directions,
+    estimates,
     images,
     interpolations,
     jobs,
@@ -33,6 +34,7 @@ from service.routes import (
     neighbours,
     probes,
     projections,
+    recipes,
     samples,
     scores,
     sessions,
@@ -61,6 +63,8 @@ ROOMS = (
     memory,
     scores,
     projections,
+    recipes,
+    estimates,
     sessions,
     probes,
 )
