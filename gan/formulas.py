@@ -48,7 +48,7 @@ def formula_of(recipe: Recipe) -> Formula:
 
 # ---- as MathML Core ----
 
-MATH: Final = '<math xmlns="http://www.w3.org/1998/Math/MathML">{}</math>'
+MATH: Final = '<math xmlns="http://www.w3.org/1998/Math/MathML" displaystyle="true">{}</math>'
 TOKEN: Final = re.compile(
     r"(?P<hat>\w\u0302)|(?P<half>\w/2|½)|(?P<words>[a-z]{2,}(?: [a-z]{2,})*)|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<name>[^\W\d])|(?P<sign>\S)"
@@ -86,8 +86,9 @@ def words(token: str, first: bool) -> str:
 
 
 def sign(token: str, first: bool) -> str:
-    """An operator; a minus before its number is told from one between two."""
-    return f'<mo form="prefix">{token}</mo>' if first and token == "−" else f"<mo>{token}</mo>"
+    """An operator, as high as a letter; a minus before its number is told from one between two."""
+    form = ' form="prefix"' if first and token == "−" else ""
+    return f'<mo stretchy="false"{form}>{token}</mo>'
 
 
 SPELT: Final[dict[str, Callable[[str, bool], str]]] = {

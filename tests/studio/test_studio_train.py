@@ -107,7 +107,7 @@ def test_a_figure_that_is_changed_changes_the_estimate_and_the_request(look: Loo
     page = shown.page
     page.get_by_role("radio", name="A minute").check()
     page.get_by_text("Everything else").click()
-    field = page.get_by_label("Width")
+    field = page.get_by_label("Width", exact=True)
     expect(field).to_have_value("16")
     expect(page.get_by_text("Chosen: a quarter of the published width, for a CPU")).to_be_visible()
     checkpoint = takes(page).locator("dd").nth(2)
@@ -116,7 +116,7 @@ def test_a_figure_that_is_changed_changes_the_estimate_and_the_request(look: Loo
     expect(checkpoint).not_to_have_text(before, timeout=PATIENCE)
     said = request(page)
     assert (said["network"], said["max_seconds"], said["recipe"]) == ({"width": 48}, 60, "wgan-gp")
-    page.get_by_label("Loss").select_option("hinge")
+    page.get_by_label("Loss", exact=True).select_option("hinge")
     expect(page.get_by_role("region", name="About wgan-gp")).to_contain_text("As you changed it")
     answered(page)
     shown.accessible()
