@@ -19,6 +19,7 @@ DATA = "train-room"
 COUNT = 240
 PATIENCE = 60_000
 """Milliseconds for what waits for the server."""
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def model(client: Client, data: str) -> str:
     """A model that has learned for two seconds."""
     name = "train-room-first"
     request = {"type": "train", "dataset": data, "model": name, "recipe": "dcgan", "max_seconds": 2}
-    client.jobs.wait(client.jobs.create(request).id, timeout=120)
+    client.jobs.wait(client.jobs.create(request).id, timeout=240)
     return name
 
 
@@ -58,7 +59,7 @@ def opened(look: Look, width: str, **query: str) -> Shown:
 def answered(page: Page) -> None:
     """The estimate is there, and is of what is chosen now."""
     takes(page).get_by_text("asking …").wait_for(state="detached", timeout=PATIENCE)
-    expect(takes(page)).to_contain_text(re.compile("Time"), timeout=PATIENCE)
+    expect(takes(page)).to_contain_text(re.compile("Time"))
 
 
 def takes(page: Page) -> Locator:
@@ -113,7 +114,7 @@ def test_a_figure_that_is_changed_changes_the_estimate_and_the_request(look: Loo
     checkpoint = takes(page).locator("dd").nth(2)
     before = checkpoint.inner_text()
     field.fill("48")
-    expect(checkpoint).not_to_have_text(before, timeout=PATIENCE)
+    expect(checkpoint).not_to_have_text(before)
     said = request(page)
     assert (said["network"], said["max_seconds"], said["recipe"]) == ({"width": 48}, 60, "wgan-gp")
     page.get_by_label("Loss", exact=True).select_option("hinge")
@@ -122,7 +123,7 @@ def test_a_figure_that_is_changed_changes_the_estimate_and_the_request(look: Loo
     shown.accessible()
     shown.keep("train-everything")
     page.get_by_role("button", name="Reset Width").click()
-    expect(checkpoint).to_have_text(before, timeout=PATIENCE)
+    expect(checkpoint).to_have_text(before)
     page.get_by_role("button", name="Reset all").click()
     assert request(page).keys() == {"type", "dataset", "model", "recipe", "max_seconds"}
 
@@ -141,7 +142,7 @@ def test_a_wrong_figure_and_a_name_that_is_taken_are_explained_where_they_stand(
     ):
         box = page.get_by_label(field, exact=True)
         box.fill(wrong)
-        expect(box).to_have_attribute("aria-invalid", "true", timeout=PATIENCE)
+        expect(box).to_have_attribute("aria-invalid", "true")
         expect(box).to_have_accessible_description(re.compile(why))
         expect(takes(page).get_by_role("alert")).to_contain_text(field)
         expect(page.get_by_role("button", name="Start training")).to_be_disabled()
@@ -150,7 +151,7 @@ def test_a_wrong_figure_and_a_name_that_is_taken_are_explained_where_they_stand(
             page.get_by_role("button", name=f"Reset {field}").click()
     shown.keep("train-refused")
     page.get_by_label("Model name").fill("another-name")
-    expect(page.get_by_role("button", name="Start training")).to_be_enabled(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
 
 
 def test_a_short_training_is_started_and_watched(look: Look, width: str, client: Client, data: str) -> None:

@@ -70,7 +70,7 @@ export function RecipeWords({ recipe, recipes, given }: { recipe: Recipe; recipe
   const game = gameOf(recipe, recipes, given);
   return (
     <section class="card words" aria-label={`About ${recipe.name}`}>
-      <h3>{recipe.name}</h3>
+      <h2>{recipe.name}</h2>
       <dl class="game">
         <Player name="Discriminator minimises" {...game.discriminator} />
         <Player name="Generator minimises" {...game.generator} />

@@ -31,7 +31,7 @@ function Name({ draft, change, error }: Omit<Props, "models">) {
     ? "Training goes on in this model: its checkpoints and curves count on."
     : draft.comparing
       ? `Each recipe's name is put behind it: ${draft.recipes.map((recipe) => `${draft.model}-${recipe}`).join(", ")}`
-      : "Letters, digits, dots, dashes and underscores; what it is drawn from by.";
+      : "Letters, digits, dots, dashes and underscores. Samples are drawn by this name.";
   return (
     <TextField
       label="Model name"
