@@ -49,9 +49,11 @@ from ganymede.records import (
     Model,
     Neighbours,
     Page,
+    Recipe,
     Record,
     Scores,
     Series,
+    TrainingEstimate,
 )
 from ganymede.settings import ClientSettings
 from ganymede.streams import Following
@@ -157,6 +159,10 @@ class Client(AbstractContextManager["Client"]):
         asked = request if isinstance(request, EvaluateRequest) else {"type": "evaluate", **request}
         job = self.jobs.wait(self.jobs.create(asked).id, timeout=timeout, progress=progress)
         return job.result or {}
+
+    def recipes(self) -> Page[Recipe]:
+        """The published settings that `recipe` of a training may name, newest first."""
+        return _record(Page[Recipe], self.http.get("/v1/recipes"))
 
     def scores(self, request: ScoreSpec | Mapping[str, Any]) -> Scores:
         """What a model's discriminator thinks of images or points: `{"model": "digits", "images": […]}`.
@@ -301,6 +307,13 @@ class Jobs:
         is asked for again without making a second job; with a key of your own, also after this process has ended.
         """
         return _record(Job, self.http.create("/v1/jobs", key=idempotency_key, json=_body(request)))
+
+    def estimate(self, request: TrainRequest | Mapping[str, Any]) -> TrainingEstimate:
+        """What a training would be, with the reasons of all that is chosen, and what it will take; nothing is queued.
+
+        Raises what `create` would, but for a full queue and quotas.
+        """
+        return _record(TrainingEstimate, self.http.compute("/v1/estimates", json=_body(request)))
 
     def get(self, job: str, *, wait: int = 0) -> Job:
         """One job; with `wait`, as soon as its state changes or after so many seconds (at most 60)."""

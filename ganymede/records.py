@@ -111,6 +111,30 @@ class Job(Record):
         return self.status in TERMINAL
 
 
+class TrainingEstimate(Record):
+    """A training as it would be queued, and what it will take; None where its network is not counted."""
+
+    object: str = "estimate"
+    dataset: str
+    model: str
+    spec: dict[str, Any]
+    estimate: dict[str, Any] | None = None
+
+
+class Recipe(Record):
+    """Published settings under a name: in words, in symbols (text, and MathML in `mathml`) and in figures."""
+
+    id: str
+    object: str = "recipe"
+    name: str
+    default: bool = False
+    summary: str
+    about: str
+    formula: dict[str, Any]
+    source: dict[str, Any]
+    settings: dict[str, Any]
+
+
 class Event(Record):
     """Something that happened to a job."""
 

@@ -98,6 +98,15 @@ class Jobs:
                 estimate=estimate,
             )
 
+    def refuse_training(self, spec: TrainingSpec, dataset: Dataset, model_name: str) -> None:
+        """Raises what `create_training` would raise now, but for quotas, and makes nothing."""
+        with self._ledger.reading() as session:
+            _ready(session, dataset.id)
+            same = _start_of(session, spec.resume_from, model_name) if spec.resume_from else None
+            named = session.scalars(select(ModelRow.id).where(ModelRow.name == model_name)).one_or_none()
+            if same is None and named is not None:
+                raise _taken(model_name)
+
     def retry(self, id: str) -> Job:
         """A new job with the same spec, dataset and model, going on from the model's newest checkpoint.
 
@@ -518,9 +527,14 @@ def _add_model(session: Session, spec: TrainingSpec, dataset: DatasetRow, name: 
     try:
         session.flush()
     except IntegrityError as error:
-        otherwise = f'choose another name, or go on with it by resume_from: "{name}"'
-        raise Conflict(f"a model named {name} exists already: {otherwise}", param="model") from error
+        raise _taken(name) from error
     return row
+
+
+def _taken(name: str) -> Conflict:
+    """The refusal of a name that a model has."""
+    otherwise = f'choose another name, or go on with it by resume_from: "{name}"'
+    return Conflict(f"a model named {name} exists already: {otherwise}", param="model")
 
 
 def _start_of(session: Session, origin: Origin, name: str) -> ModelRow | None:

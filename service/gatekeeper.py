@@ -17,13 +17,12 @@ from ledger.records import Key, Pass, Write
 from ledger.settings import Settings
 from service import errors
 from service.callers import NEEDED, Headers, address_of, bearer_of, headers_of, session_of
+from service.headers import COMPUTED
 from service.house import House
 from service.origins import check_host, check_origin, names_of
 from service.scopes import READING, permits, scope_of
 from service.scopes import Scope as Needed
 
-UNAUDITED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores"})
-"""POSTs that change nothing."""
 SESSION: Final = "/v1/session"
 """Where a key is traded for a session, and where anyone may ask who they are."""
 LONGEST_PATH: Final = 2_000
@@ -140,7 +139,7 @@ def note(house: House, scope: Scope, status: int) -> None:
     """Put a write into the audit record; what was refused for lack of a key, or of quota, is none."""
     caller: Pass | None = scope["state"].get("caller")
     unasked = status in (401, 429) or (status in (403, 503) and caller is None)
-    if scope["method"] in READING or scope["path"] in UNAUDITED or unasked:
+    if scope["method"] in READING or scope["path"] in COMPUTED or unasked:
         return
     write = Write(
         created_at=time(),

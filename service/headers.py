@@ -29,7 +29,7 @@ IDEMPOTENCY_REPLAYED: Final = "Idempotency-Replayed"
 IDEMPOTENT: Final = re.compile(r"[\x21-\x7e]{1,255}")
 """What a key may be."""
 WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-COMPUTED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores"})
+COMPUTED: Final = frozenset({"/v1/samples", "/v1/interpolations", "/v1/scores", "/v1/estimates"})
 """POSTs that write nothing: asked again they are computed again, to the same result where seeds are given."""
 UNKEPT: Final = COMPUTED | {"/v1/session"}
 """Calls whose answers are not kept under keys: these, and what is a secret."""

@@ -1,18 +1,21 @@
 """What the API answers with: the contract's resources as models, and how each is made from a ledger record."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gan.formulas import formula_of, mathml
 from gan.metrics import MetricName
-from gan.spec import DirectionMethod, NetworkSpec
+from gan.recipes import Recipe as PublishedRecipe
+from gan.spec import DirectionMethod, NetworkSpec, RecipeName, TrainingSpec, TrainRequest
 from ledger import records
 from ledger.best import followed, ranked
 from service.averages import Averages
 
-T = TypeVar("T", bound="Resource")
+T = TypeVar("T", bound="Entry")
 R = TypeVar("R")
 
 JobStatus = Literal["queued", "running", "pausing", "paused", "cancelling", "cancelled", "succeeded", "failed"]
@@ -38,10 +41,15 @@ class Answer(BaseModel):
     """Base of everything that is answered."""
 
 
-class Resource(Answer):
-    """What every resource has: an unguessable id, its kind, and when it was made."""
+class Entry(Answer):
+    """What can stand in a list."""
 
     id: str | int
+
+
+class Resource(Entry):
+    """What every resource has: an unguessable id, its kind, and when it was made."""
+
     created_at: datetime
 
 
@@ -247,6 +255,33 @@ class Measured(Answer):
     changes: list[dict[str, Any]] = []
 
 
+class TrainingEstimate(Answer):
+    """What a training would be, every figure chosen (`spec`, with the reasons in `spec.chosen`), and what it will take:
+    null where its network is not counted."""
+
+    model_config = example(
+        object="estimate",
+        type="train",
+        dataset="digits",
+        model="digits",
+        spec={"recipe": "r3gan", "seed": 0, "batch_size": 64, "chosen": {"batch_size": "as published for r3gan"}},
+        estimate={"seconds": 61.0, "memory_bytes": 549453824, "checkpoint_bytes": 9437184, "basis": "counted"},
+    )
+
+    object: Literal["estimate"] = "estimate"
+    type: Literal["train"] = "train"
+    dataset: str
+    model: str
+    spec: dict[str, Any]
+    estimate: Estimate | None
+
+    @classmethod
+    def of(cls, spec: TrainingSpec, dataset: str, model: str, estimate: dict[str, Any] | None) -> Self:
+        """The answer, with the names of the dataset and the model."""
+        known = None if estimate is None else Estimate(**estimate)
+        return cls(dataset=dataset, model=model, spec=spec.model_dump(mode="json"), estimate=known)
+
+
 class JobUrls(Answer):
     """Where to go from a job."""
 
@@ -388,6 +423,82 @@ class Metrics(Answer):
     def of(cls, job: str, rows: Iterable[records.MetricsRow]) -> Self:
         """The series of ledger records."""
         return cls(job=job, data=[{"images": row.images} | row.values for row in rows])
+
+
+# ---- recipes ----
+
+
+class Game(Answer):
+    """What either player minimises, and what keeps the discriminator Lipschitz; null where nothing does."""
+
+    discriminator: str
+    generator: str
+    kept_lipschitz_by: str | None
+
+
+class Formula(Game):
+    """A game in symbols: r = D(x) and f = D(G(z)) are logits of real and generated data, σ⁺ is softplus, all are means
+    over a batch. As text, and as MathML for pages."""
+
+    mathml: Game
+
+
+class Source(Answer):
+    """The paper that the figures are from."""
+
+    authors: str
+    title: str
+    year: int
+    url: str
+
+
+class Recipe(Entry):
+    """Published settings under a name, which is its id as well. They come with the program, and have no time."""
+
+    model_config = example(
+        id="dcgan",
+        object="recipe",
+        name="dcgan",
+        default=False,
+        summary="The classic: the same game with a generator's gradient that does not fade.",
+        about="The discriminator is that of the game of 2014; the generator ascends log D(G(z)) instead. …",
+        formula={
+            "discriminator": "σ⁺(−r) + σ⁺(f)",
+            "generator": "σ⁺(−f)",
+            "kept_lipschitz_by": None,
+            "mathml": {"discriminator": "<math>…</math>", "generator": "<math>…</math>", "kept_lipschitz_by": None},
+        },
+        source={
+            "authors": "Radford, Metz and Chintala",
+            "title": "Unsupervised representation learning with deep convolutional generative adversarial networks",
+            "year": 2016,
+            "url": "https://arxiv.org/abs/1511.06434",
+        },
+        settings={"loss": "non_saturating", "lipschitz": "none", "learning_rate": 0.0002, "betas": [0.5, 0.999]},
+    )
+
+    id: RecipeName
+    object: Literal["recipe"] = "recipe"
+    name: RecipeName
+    default: bool = Field(description="Whether it is taken where a request names none.")
+    summary: str = Field(description="A line.")
+    about: str = Field(description="A paragraph: what it does, when to choose it and how it fails.")
+    formula: Formula
+    source: Source
+    settings: dict[str, Any] = Field(description="Every figure, before data and device change what they must.")
+
+    @classmethod
+    def of(cls, name: RecipeName, row: PublishedRecipe) -> Self:
+        """The resource of a row of the recipes."""
+        figures = asdict(row)
+        said = {field: figures.pop(field) for field in ("summary", "about", "source")}
+        texts = asdict(formula_of(row))
+        drawn = {player: text and mathml(text) for player, text in texts.items()}
+        formula = Formula(**texts, mathml=Game(**drawn))
+        return cls(id=name, name=name, default=name == DEFAULT_RECIPE, formula=formula, settings=figures, **said)
+
+
+DEFAULT_RECIPE: RecipeName = TrainRequest.model_fields["recipe"].default
 
 
 # ---- models ----

@@ -29,7 +29,7 @@ RULES: Final = (
     rule("GET", r"/v1/models/[^/]+/images/[^/]+", "sample"),
     rule("GET", r"/v1/.+|/metrics", "read"),
     rule("POST", r"/v1/(samples|interpolations|scores|projections)", "sample"),
-    rule("POST", r"/v1/(datasets|models|jobs)", "train"),
+    rule("POST", r"/v1/(datasets|models|jobs|estimates)", "train"),
     rule("POST", r"/v1/jobs/[^/]+/(cancel|pause|resume|retry)", "train"),
     rule("PUT DELETE", r"/v1/models/[^/]+/memory", "train"),
     rule("PATCH", r"/v1/models/[^/]+/checkpoints/[^/]+", "train"),

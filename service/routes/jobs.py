@@ -11,15 +11,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
-from gan.choosing import resolve
 from gan.errors import InvalidRequest, NotFound
 from gan.spec import NAME_PATTERN, EvaluateRequest, TrainRequest
-from gan.starting import resolve_from
 from ledger import records
 from ledger.states import QUEUES, TERMINAL
 from service import series
-from service.estimating import estimate_for, refuse_too_large
-from service.evaluations import evaluation_of, ready_dataset
+from service.evaluations import evaluation_of
 from service.headers import (
     Accept,
     Cursor,
@@ -40,9 +37,9 @@ from service.parsing import JSON, as_json, body_by_type
 from service.schemas import Event, Job, JobStatus, JobType, List, Metrics
 from service.series import CSV
 from service.standing import Standing
-from service.starting import start_of
 from service.streaming import EVENT_STREAM, EventStream
 from service.timelapse import FPS, FPS_BOUNDS, TYPES, shown_timelapse
+from service.trainings import training_for
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -146,12 +143,7 @@ def create_job(body: NewJob, house: Inside, response: Response) -> Job:
 
 def create_training(house: House, body: TrainRequest) -> records.Job:
     """A training job on a dataset that is ready, every figure chosen for the device that will run it."""
-    dataset, device = ready_dataset(house, body.dataset), house.train_device()
-    facts = dataset.facts()
-    start = None if body.resume_from is None else start_of(house, body.resume_from, body.model, dataset)
-    spec = resolve(body, facts, device) if start is None else resolve_from(body, facts, device, start)
-    refuse_too_large(house, spec, facts, device)
-    estimate = estimate_for(house, spec, facts, device)
+    spec, dataset, estimate = training_for(house, body)
     return house.jobs.create_training(spec, dataset, body.model, body.priority, dict(body.metadata), estimate)
 
 

@@ -248,7 +248,7 @@ def settings_for(examples: int) -> settings:
 # ---- values that lead somewhere ----
 
 OURS = re.compile(r"(job|ds|mdl|ckpt)_")
-NAMES = {"create_job": "model", "create_dataset": "name", "create_model": "name"}
+NAMES = {"create_job": "model", "create_estimate": "model", "create_dataset": "name", "create_model": "name"}
 """Call → the field of its body that gives something new a name."""
 PICTURE = b64encode(png()).decode()
 

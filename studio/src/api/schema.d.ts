@@ -446,6 +446,32 @@ export interface components {
             };
         };
         /**
+         * Formula
+         * @description A game in symbols: r = D(x) and f = D(G(z)) are logits of real and generated data, σ⁺ is softplus, all are means
+         *     over a batch. As text, and as MathML for pages.
+         */
+        Formula: {
+            /** Discriminator */
+            discriminator: string;
+            /** Generator */
+            generator: string;
+            /** Kept Lipschitz By */
+            kept_lipschitz_by: string | null;
+            mathml: components["schemas"]["Game"];
+        };
+        /**
+         * Game
+         * @description What either player minimises, and what keeps the discriminator Lipschitz; null where nothing does.
+         */
+        Game: {
+            /** Discriminator */
+            discriminator: string;
+            /** Generator */
+            generator: string;
+            /** Kept Lipschitz By */
+            kept_lipschitz_by: string | null;
+        };
+        /**
          * ImageShape
          * @description Images of `channels` × `height` × `width`, values in [-1, 1] inside the networks, uint8 outside.
          *
@@ -697,6 +723,23 @@ export interface components {
             object: "list";
             /** Data */
             data: components["schemas"]["Model"][];
+            /** First Id */
+            first_id: string | number | null;
+            /** Last Id */
+            last_id: string | number | null;
+            /** Has More */
+            has_more: boolean;
+        };
+        /** List[Recipe] */
+        List_Recipe_: {
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+            /** Data */
+            data: components["schemas"]["Recipe"][];
             /** First Id */
             first_id: string | number | null;
             /** Last Id */
@@ -1128,6 +1171,83 @@ export interface components {
             engine: "loading" | "ready" | "failed";
         };
         /**
+         * Recipe
+         * @description Published settings under a name, which is its id as well. They come with the program, and have no time.
+         * @example {
+         *       "about": "The discriminator is that of the game of 2014; the generator ascends log D(G(z)) instead. …",
+         *       "default": false,
+         *       "formula": {
+         *         "discriminator": "σ⁺(−r) + σ⁺(f)",
+         *         "generator": "σ⁺(−f)",
+         *         "mathml": {
+         *           "discriminator": "<math>…</math>",
+         *           "generator": "<math>…</math>"
+         *         }
+         *       },
+         *       "id": "dcgan",
+         *       "name": "dcgan",
+         *       "object": "recipe",
+         *       "settings": {
+         *         "betas": [
+         *           0.5,
+         *           0.999
+         *         ],
+         *         "learning_rate": 0.0002,
+         *         "lipschitz": "none",
+         *         "loss": "non_saturating"
+         *       },
+         *       "source": {
+         *         "authors": "Radford, Metz and Chintala",
+         *         "title": "Unsupervised representation learning with deep convolutional generative adversarial networks",
+         *         "url": "https://arxiv.org/abs/1511.06434",
+         *         "year": 2016
+         *       },
+         *       "summary": "The classic: the same game with a generator's gradient that does not fade."
+         *     }
+         */
+        Recipe: {
+            /**
+             * Id
+             * @enum {string}
+             */
+            id: "minimax" | "dcgan" | "lsgan" | "wgan" | "wgan-gp" | "sngan" | "r3gan";
+            /**
+             * Object
+             * @default recipe
+             * @constant
+             */
+            object: "recipe";
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "minimax" | "dcgan" | "lsgan" | "wgan" | "wgan-gp" | "sngan" | "r3gan";
+            /**
+             * Default
+             * @description Whether it is taken where a request names none.
+             */
+            default: boolean;
+            /**
+             * Summary
+             * @description A line.
+             */
+            summary: string;
+            /**
+             * About
+             * @description A paragraph: what it does, when to choose it and how it fails.
+             */
+            about: string;
+            formula: components["schemas"]["Formula"];
+            source: components["schemas"]["Source"];
+            /**
+             * Settings
+             * @description Every figure, before data and device change what they must.
+             */
+            settings: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * Report
          * @description What preparation did: files accepted and skipped (the first of them by name), copies, examples of each class.
          */
@@ -1372,6 +1492,68 @@ export interface components {
             file: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * Source
+         * @description The paper that the figures are from.
+         */
+        Source: {
+            /** Authors */
+            authors: string;
+            /** Title */
+            title: string;
+            /** Year */
+            year: number;
+            /** Url */
+            url: string;
+        };
+        /**
+         * TrainingEstimate
+         * @description What a training would be, every figure chosen (`spec`, with the reasons in `spec.chosen`), and what it will take:
+         *     null where its network is not counted.
+         * @example {
+         *       "dataset": "digits",
+         *       "estimate": {
+         *         "basis": "counted",
+         *         "checkpoint_bytes": 9437184,
+         *         "memory_bytes": 549453824,
+         *         "seconds": 61
+         *       },
+         *       "model": "digits",
+         *       "object": "estimate",
+         *       "spec": {
+         *         "batch_size": 64,
+         *         "chosen": {
+         *           "batch_size": "as published for r3gan"
+         *         },
+         *         "recipe": "r3gan",
+         *         "seed": 0
+         *       },
+         *       "type": "train"
+         *     }
+         */
+        TrainingEstimate: {
+            /**
+             * Object
+             * @default estimate
+             * @constant
+             */
+            object: "estimate";
+            /**
+             * Type
+             * @default train
+             * @constant
+             */
+            type: "train";
+            /** Dataset */
+            dataset: string;
+            /** Model */
+            model: string;
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
+            estimate: components["schemas"]["Estimate"] | null;
         };
         /**
          * CheckpointRequest

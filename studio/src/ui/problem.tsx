@@ -41,10 +41,11 @@ function adviceOn(error: Error): string {
   return error.message;
 }
 
-/** The message about one field of a request, if the server named it. */
+/** The message about one field of a request, if the server named it, or an entry of it: `batch_size`, `network.width`. */
 export function wrongAt(error: Error | null, field: string): string | undefined {
   if (!(error instanceof Refused)) return undefined;
   const { param, detail, errors } = error.problem;
-  const found = errors?.find(({ pointer }) => pointer === `/${field}` || pointer.endsWith(`/${field}`));
+  const place = `/${field.replaceAll(".", "/")}`;
+  const found = errors?.find(({ pointer }) => pointer.endsWith(place) || pointer.startsWith(`${place}/`));
   return found?.message ?? (param === field ? (detail ?? undefined) : undefined);
 }
