@@ -84,7 +84,7 @@ EVERYWHERE: Final = (414, 422, 431, 503)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: these errors, those of every route, and that whatever else goes wrong looks the same."""
+    """The `responses=` of a route: these errors, those of all, and that whatever else goes wrong looks the same."""
     documented: dict[int | str, dict[str, Any]] = {"default": answer(500, "Any other error.")}
     for status in sorted({*statuses, *EVERYWHERE}):
         documented[status] = answer(status, CAUSES[status])
