@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
@@ -44,17 +43,17 @@ def model(client: Client, digits_zip: Path) -> str:
     return MODEL
 
 
-@pytest.fixture
-def points(client: Client, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def points(client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A model of points."""
     turn = np.random.default_rng(0).integers(0, 8, 512) * np.pi / 4
-    np.save(tmp_path / "ring.npy", np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32))
-    client.datasets.upload(tmp_path / "ring.npy", name="explored-ring")
+    path = tmp_path_factory.mktemp("points") / "ring.npy"
+    np.save(path, np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32))
+    client.datasets.upload(path, name="explored-ring")
     client.datasets.wait("explored-ring")
     body = {"type": "train", "dataset": "explored-ring", "model": "explored-ring", "images": 2_000}
     client.jobs.wait(client.jobs.create(body).id, timeout=240)
-    yield "explored-ring"
-    client.models.delete("explored-ring")
+    return "explored-ring"
 
 
 # ---- what is seen, as numbers ----------------------------------------------------------------------------------------
@@ -521,7 +520,7 @@ def test_a_model_of_points_is_a_plot_and_its_walk_a_trail(look: Look, points: st
     before = pixels(plot)
     shown.page.get_by_label(re.compile("Further along the seeds")).fill("3")
     shown.page.get_by_text("of seeds 3000 to 3999").wait_for()
-    eventually(lambda: not same(pixels(plot), before))
+    eventually(lambda: not same(pixels(plot), before), 120)
     shown.page.get_by_role("img", name=re.compile("on the way")).wait_for()
     _, content = saved(shown, button(shown, "Points .npy"))
     assert np.load(io.BytesIO(content)).shape == (1000, 2)

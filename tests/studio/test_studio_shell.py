@@ -47,6 +47,7 @@ def test_the_colours_can_be_chosen_and_stay(look: Look) -> None:
     assert shown.page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+@pytest.mark.alone
 def test_something_is_painted_within_a_second(look: Look) -> None:
     look()  # the browser is warm, as a person's is
     shown = look()

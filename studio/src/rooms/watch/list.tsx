@@ -3,7 +3,7 @@ import { every, type Job } from "../../api/client";
 import { type LiveJob, TERMINAL, useLive } from "../../api/live";
 import { may } from "../../api/session";
 import { to } from "../../router";
-import { useLoad } from "../../ui/load";
+import { type Loaded, useLoad } from "../../ui/load";
 import { Empty, Progress, Status } from "../../ui/parts";
 import { ProblemNote } from "../../ui/problem";
 import { moment } from "../../ui/words";
@@ -11,6 +11,15 @@ import { MOST_TOGETHER } from "./series";
 import { howFar, KINDS, moving, named, recipeOf, share } from "./words";
 
 const PAGE = 100;
+
+function NoList({ found }: { found: Loaded<Job[]> }) {
+  return (
+    <div class="stack">
+      <h1>Watch</h1>
+      {found.error ? <ProblemNote error={found.error} retry={found.reload} /> : <p class="quiet">Looking…</p>}
+    </div>
+  );
+}
 
 /** All jobs, those that go on as they stand this moment. */
 export function Jobs() {
@@ -21,8 +30,7 @@ export function Jobs() {
   const lives = useLive(jobs.filter((job) => !TERMINAL.has(job.status)).map((job) => job.id));
   useReloadOnReturn(found.reload);
   useReloadOnEnds(lives, jobs, found.reload);
-  if (found.error) return <ProblemNote error={found.error} retry={found.reload} />;
-  if (!found.data) return <p class="quiet">Looking…</p>;
+  if (!found.data || found.error) return <NoList found={found} />;
   if (!jobs.length) return <Nothing />;
   const newest = newestOf(jobs, lives);
   const trainings = newest.filter(({ type }) => type === "train");
