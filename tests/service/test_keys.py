@@ -24,7 +24,15 @@ from service.trail import Trail
 
 Check = Callable[..., dict[str, Any]]
 METHODS = ("get", "put", "post", "delete", "patch")
-NAMES = {"dataset": "none", "model": "none", "job": "job_none", "checkpoint": "1", "seed": "1", "extension": "png"}
+NAMES = {
+    "dataset": "none",
+    "model": "none",
+    "job": "job_none",
+    "checkpoint": "1",
+    "seed": "1",
+    "extension": "png",
+    "index": "0",
+}
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,12 @@ from running import Stack
 from ganymede import Client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without its window where that can be had, which opens a page for a seventh of the work.
 
-    Where there is none, the test is skipped and says so.
+    Where there is none, the test is skipped and says so. One a module: while Playwright stands, an event loop runs in
+    this thread, and other tests have loops of their own.
     """
     found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if found is None:

@@ -58,7 +58,8 @@ def points(client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 # ---- what is seen, as numbers ----------------------------------------------------------------------------------------
 
-LOOKED_AT: Final = """element => {
+LOOKED_AT: Final = """async element => {
+  await element.decode?.();
   const width = element.naturalWidth ?? element.width, height = element.naturalHeight ?? element.height;
   const canvas = new OffscreenCanvas(width, height), ctx = canvas.getContext("2d");
   ctx.drawImage(element, 0, 0);
