@@ -205,6 +205,7 @@ def test_every_answer_of_every_call_forbids_guessing_its_type(service: Running, 
         "checkpoint": "1000",
         "seed": "1",
         "extension": "png",
+        "index": "0",
     }
     asked = 0
     for path in ["/docs", "/openapi.json", "/nothing", "/v1", *document["paths"]]:

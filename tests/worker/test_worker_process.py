@@ -119,7 +119,7 @@ def test_a_worker_stopped_beyond_its_lease_loses_the_job_and_cannot_write(
         for stopped in (stale.process.pid, pid):
             os.kill(stopped, signal.SIGSTOP)
     start_worker(bench)
-    eventually(lambda: bench.status(job) == "succeeded")
+    eventually(lambda: bench.status(job) == "succeeded", 120)
     before = bench.jobs.get(job.id)
     for stopped in (stale.process.pid, pid):
         os.kill(stopped, signal.SIGCONT)
