@@ -1,5 +1,6 @@
 """The images of a dataset, to be looked at: pages of them, a page as one picture, and each by its address."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -83,9 +84,7 @@ def get_dataset_sheet(
     """The images of a page row by row without gaps, of pairs each input at the left of its target. PNG."""
     row = with_images(house, dataset)
     headers = caching(house, row, dataset, f"{asked} {size}")
-    if matches(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return drawn(sheet(wall_of(house, row), asked, size), headers)
+    return drawn(lambda: sheet(wall_of(house, row), asked, size), headers, if_none_match)
 
 
 @router.get(
@@ -103,9 +102,7 @@ def get_dataset_image(
     if index >= (row.count or 0):
         raise NotFound(f"dataset {row.name} has no image {index}: there are {row.count}")
     headers = caching(house, row, dataset, f"{index} {size}")
-    if matches(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return drawn(wall_of(house, row).picture(index, size), headers)
+    return drawn(lambda: wall_of(house, row).picture(index, size), headers, if_none_match)
 
 
 def with_images(house: House, dataset: str) -> records.Dataset:
@@ -149,6 +146,8 @@ def caching(house: House, row: records.Dataset, named: str, what: str) -> dict[s
     return {"ETag": f'"{tag}"', "Cache-Control": f"{whose}, {FOR_EVER if named == row.id else ASK_AGAIN}"}
 
 
-def drawn(picture: images.Pixels, headers: dict[str, str]) -> Response:
-    """A picture (H, W, C) as it is sent."""
-    return Response(images.STILLS["png"].encode(picture), media_type="image/png", headers=headers)
+def drawn(picture: Callable[[], images.Pixels], headers: dict[str, str], if_none_match: str | None) -> Response:
+    """A picture (H, W, C) as it is sent; 304, and nothing drawn, where the caller holds it."""
+    if matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(images.STILLS["png"].encode(picture()), media_type="image/png", headers=headers)
