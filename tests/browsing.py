@@ -23,6 +23,14 @@ WIDTHS: Final[dict[str, ViewportSize]] = {
 PATIENCE: Final = 30_000
 """Milliseconds: the machine may be busy with other tests."""
 STANDARDS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+TOO_WIDE: Final = """() => {
+  const {scrollWidth, clientWidth} = document.documentElement;
+  if (scrollWidth <= clientWidth) return [];
+  const all = [...document.querySelectorAll("body *")];
+  const out = all.filter(one => one.getBoundingClientRect().right > clientWidth + 1);
+  return [`${scrollWidth - clientWidth} pixels`, ...out.slice(0, 20).map(
+    one => `${one.tagName} ${one.getAttribute("class") ?? ""} ${one.textContent.slice(0, 60)}`)];
+}"""
 
 
 class Shown:
@@ -51,8 +59,12 @@ class Shown:
         """No violation by axe, and nothing that makes the page scroll sideways."""
         found = Axe().run(self.page, options={"runOnly": STANDARDS})
         assert found.violations_count == 0, found.generate_report()
-        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"{wide} pixels wider than the screen"
+        self.fits()
+
+    def fits(self) -> None:
+        """Nothing makes the page scroll sideways; what does is named."""
+        wide = self.page.evaluate(TOO_WIDE)
+        assert not wide, f"wider than the screen: {wide}"
 
     def keep(self, name: str, whole: bool = True) -> Path:
         """A picture of the page as it is: build/studio/NAME-WIDTH.png."""

@@ -1,6 +1,7 @@
 """The Theory room: clouds that are moved and measured, recipes that learn a ring, all by jobs of the service."""
 
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from running import Stack
 
 from ganymede import Client
 from ganymede.records import Job
+from ledger.database import Ledger
+from ledger.datasets import Datasets
 
 expect.set_options(timeout=PATIENCE)
 JOB = 180_000
@@ -138,8 +141,10 @@ def stands_on_a_circle(client: Client, stack: Stack) -> None:
     """What the page uploaded is eight equal Gaussians, σ 0.05, on a circle of radius 1."""
     [row] = [one for one in client.datasets.list().data if one.name == "studio-theory-ring"]
     assert (row.kind, row.count) == ("points", 2000)
-    packed = [np.load(path) for path in (stack.data / "storage").rglob("data.npy")]
-    [points] = [one for one in packed if one.shape == (2000, 2)]
+    with closing(Ledger(f"sqlite:///{stack.data / 'ledger.sqlite3'}")) as ledger:
+        stored = Datasets(ledger).get(row.id).path
+    assert stored is not None
+    points = np.load(stack.data / "storage" / stored / "data.npy")
     near = np.round(np.arctan2(points[:, 1], points[:, 0]) / (np.pi / 4)).astype(int) % 8
     centres = np.stack([np.cos(near * np.pi / 4), np.sin(near * np.pi / 4)], axis=1)
     assert np.bincount(near).tolist() == pytest.approx([250] * 8, rel=0.25)

@@ -1,0 +1,62 @@
+"""Names as long as may be, of things and classes: no room is wider than the screen."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+from browsing import PATIENCE, Look
+from PIL import Image
+from playwright.sync_api import expect
+
+from ganymede import Client
+
+NAME: Final = "N" * 100
+CLASSES: Final = ["first" * 12, "second" * 12]
+UNREADABLE: Final = "w" * 120 + ".txt"
+ROOMS: Final = {
+    "#/data": NAME,
+    f"#/data/{NAME}": CLASSES[0],
+    f"#/train?dataset={NAME}": NAME,
+    "#/watch": NAME,
+    "#/explore": NAME,
+    f"#/explore/{NAME}?pick=3": CLASSES[0],
+    f"#/explore/{NAME}?a=1&b=2": CLASSES[0],
+    "#/theory": NAME,
+}
+"""Addresses, and what stands there when the room has been told of it."""
+
+expect.set_options(timeout=PATIENCE)
+
+
+def noisy(seed: int) -> bytes:
+    """A picture of 16×16, as PNG."""
+    levels = np.random.default_rng(seed).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def job(client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A training of a dataset, a model and classes whose names fill more than a line."""
+    path: Path = tmp_path_factory.mktemp("long") / "long.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(UNREADABLE, "not a picture")
+        for number in range(64):
+            archive.writestr(f"{CLASSES[number % 2]}/{number}.png", noisy(number))
+    client.datasets.upload(path, name=NAME)
+    client.datasets.wait(NAME)
+    body = {"type": "train", "dataset": NAME, "model": NAME, "recipe": "dcgan", "network": {"width": 8}, "images": 640}
+    return client.jobs.wait(client.jobs.create(body).id, timeout=240).id
+
+
+def test_long_names_are_broken_and_no_room_is_wider_than_the_screen(look: Look, width: str, job: str) -> None:
+    shown = look("", width)
+    for address, told in {**ROOMS, f"#/watch/{job}": NAME}.items():
+        shown.go(address)
+        expect(shown.page.get_by_text(told).first).to_be_attached()
+        shown.page.wait_for_load_state("networkidle")
+        shown.fits()
