@@ -29,14 +29,14 @@ from ledger.storage import Storage
 from ledger.workers import Workers
 from service.callers import Callers, passes_by
 from service.engine.engine import Engine
-from service.feeds import Feeds
+from service.feeds import Feeds, Frame
 from service.kept import Kept
 from service.meaning import Found, found_by
 from service.meters import Meters
 from service.quotas import Quotas
 from service.readings import Readings
 from service.standing import Standing, Standings
-from service.streaming import series_of
+from service.streaming import news_beyond, series_of
 from service.trail import Trail
 from service.watcher import Watcher
 
@@ -79,6 +79,7 @@ class House:
     resolve: Readings[Found]
     standing: Readings[Standing]
     series: Readings[bytes]
+    news: Readings[Frame]
     kept: Kept
     moving: asyncio.Lock
     keys: Keys
@@ -202,6 +203,7 @@ def furnished(settings: Settings, ledger: Ledger, storage: Storage, meters: Mete
         resolve=Readings(lambda references: in_thread(found_by, models, references), stamp),
         standing=standing,
         series=Readings(lambda asked: in_thread(series_of, jobs, asked), lambda: None),
+        news=Readings(lambda asked: in_thread(news_beyond, jobs, asked), stamp),
         moving=asyncio.Lock(),
         keys=keys,
         callers=Callers(lambda digests: in_thread(passes_by, keys, digests)),

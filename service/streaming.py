@@ -1,4 +1,5 @@
-"""Jobs' events as a stream of server-sent events: what was missed, then what happens, until the jobs have ended.
+"""Jobs' events as a stream of server-sent events: what was missed, then what happens, until the jobs have ended; or
+what happens to any job, for as long as somebody listens.
 
 Formatted here and not by a library: a message is encoded once for all who watch (`service.feeds`), which neither
 sse-starlette nor FastAPI's own class can do, and neither bounds what a watcher that does not read may cost.
@@ -6,6 +7,7 @@ sse-starlette nor FastAPI's own class can do, and neither bounds what a watcher 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from starlette.responses import Response
@@ -15,7 +17,8 @@ from gan.errors import Unavailable
 from ledger.jobs import Jobs
 from ledger.records import Event
 from service.connections import hang_up
-from service.feeds import Feed, Feeds, Lagging, event_frame, in_order, metrics_frame
+from service.feeds import Feed, Feeds, Frame, Lagging, event_frame, in_order, metrics_frame
+from service.watcher import ANY_JOB, Watcher
 
 EVENT_STREAM: Final = "text/event-stream"
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
@@ -49,44 +52,39 @@ def series_message(jobs: Jobs, job: str, after: str) -> bytes:
     return metrics_frame(job, rows).content if rows else b""
 
 
-class EventStream(Response):
-    """The events of jobs with numbers above `after`, and their rows from now on, or beyond `metrics_after` images.
+def news_beyond(jobs: Jobs, asked: Sequence[str]) -> Mapping[str, Frame]:
+    """Of each number the events of any job beyond it, at most a page, as one frame of the last one's number; an empty
+    frame of that number where there are none."""
+    return {number: joined(int(number), jobs.events_after(None, int(number), PAGE)) for number in asked}
 
-    204 where all have ended and none has an event above `after`. Raises NotFound, Unavailable before it begins.
-    """
+
+def joined(number: int, events: Sequence[Event]) -> Frame:
+    """Events as one frame; the number is that of the last, or the one that was given."""
+    return Frame(events[-1].number if events else number, b"".join(event_frame(event).content for event in events))
+
+
+class Stream(Response):
+    """Contents sent one after the other to who hangs up one day, or does not read; the feeds' end is its end."""
 
     media_type = EVENT_STREAM
 
-    def __init__(
-        self,
-        feeds: Feeds,
-        jobs: Sequence[str],
-        after: int,
-        metrics_after: int | None,
-        earlier: Earlier,
-        series: Series,
-    ) -> None:
+    def __init__(self, feeds: Feeds) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
-        self._feeds, self._jobs, self._after = feeds, jobs, after
-        self._metrics_after, self._earlier, self._series = metrics_after, earlier, series
+        self._feeds = feeds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the stream, until the jobs have ended, the watcher hangs up or does not read, or the service ends."""
-        async with self._feeds.watching(*self._jobs) as feeds:
-            if all(feed.ended and feed.last <= self._after for feed in feeds):
-                await Response(status_code=204, headers=HEADERS)(scope, receive, send)
-                return
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            if scope.get("state", {}).get("head"):
-                await send({"type": "http.response.body"})
-                return
-            await self._stream(feeds, scope, receive, send)
+    def _contents(self, gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
+        """What is sent, in its order, until the watcher is gone."""
+        raise NotImplementedError
 
-    async def _stream(self, feeds: Sequence[Feed], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if scope.get("state", {}).get("head"):
+            await send({"type": "http.response.body"})
+            return
         gone = asyncio.create_task(hung_up(receive))
         try:
-            async for content in self._contents(feeds, gone):
+            async for content in self._contents(gone):
                 async with self._feeds.within(PATIENCE_SECONDS):
                     await send({"type": "http.response.body", "body": content, "more_body": True})
             async with self._feeds.within(PATIENCE_SECONDS):
@@ -97,9 +95,77 @@ class EventStream(Response):
         finally:
             gone.cancel()
 
-    async def _contents(self, feeds: Sequence[Feed], gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
+
+class NewsStream(Stream):
+    """The events of all jobs with numbers above `after`, for as long as the watcher listens.
+
+    It begins with a message of that number alone: a browser that comes again begins there, though it heard nothing.
+    """
+
+    def __init__(self, feeds: Feeds, watcher: Watcher, after: int, news: Callable[[str], Awaitable[Frame]]) -> None:
+        super().__init__(feeds)
+        self._watcher, self._after, self._news = watcher, after, news
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the stream, until the watcher hangs up or does not read, the database is away, or the service ends."""
+        await self._serve(scope, receive, send)
+
+    async def _contents(self, gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
+        number = self._after
+        yield OPENING + b"id: %d\n\n" % number
+        while not (gone.done() or self._feeds.closed):
+            told = await self._beyond(number, gone)
+            if told is None:
+                return
+            yield told.content or HEARTBEAT
+            number = told.number or number
+
+    async def _beyond(self, number: int, gone: "asyncio.Task[None]") -> Frame | None:
+        """What any job's events beyond that number are, once there are some or a while has passed; None where the
+        watcher has to come again."""
+        look = partial(self._news, str(number))
+        waiting = self._watcher.until(ANY_JOB, look, lambda told: bool(told.content), HEARTBEAT_SECONDS)
+        coming = asyncio.create_task(waiting)
+        await asyncio.wait((coming, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            coming.cancel()
+            return None
+        return None if isinstance(coming.exception(), Unavailable) else coming.result()
+
+
+class EventStream(Stream):
+    """The events of jobs with numbers above `after`, and their rows from now on, or beyond `metrics_after` images.
+
+    204 where all have ended and none has an event above `after`. Raises NotFound, Unavailable before it begins.
+    """
+
+    def __init__(
+        self,
+        feeds: Feeds,
+        jobs: Sequence[str],
+        after: int,
+        metrics_after: int | None,
+        earlier: Earlier,
+        series: Series,
+    ) -> None:
+        super().__init__(feeds)
+        self._jobs, self._after = jobs, after
+        self._watched: Sequence[Feed] = ()
+        self._metrics_after, self._earlier, self._series = metrics_after, earlier, series
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the stream, until the jobs have ended, the watcher hangs up or does not read, or the service ends."""
+        async with self._feeds.watching(*self._jobs) as feeds:
+            if all(feed.ended and feed.last <= self._after for feed in feeds):
+                await Response(status_code=204, headers=HEADERS)(scope, receive, send)
+                return
+            self._watched = feeds
+            await self._serve(scope, receive, send)
+
+    async def _contents(self, gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
         """What is sent, in its order. The places in all feeds are taken at one moment, and so is what is new in them:
         events have their order over all of them, so that the last number that was told says what is known."""
+        feeds = self._watched
         places, floor = [feed.end for feed in feeds], max(feed.floor for feed in feeds)
         standings = [feed.standing_frame for feed in feeds]
         replayed = in_order(feed.replayed(max(self._after, floor - 1)) for feed in feeds)

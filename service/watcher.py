@@ -16,6 +16,9 @@ T = TypeVar("T")
 POLL_SECONDS: Final = 0.2
 """How often the ledger is asked for new events while somebody waits."""
 
+ANY_JOB: Final = ""
+"""What who waits for an event of any job waits for."""
+
 NOTHING_SEEN: Final = -1
 """Before the first look at the event table."""
 
@@ -41,7 +44,8 @@ class Watcher:
         self._closed = False
 
     async def until(self, job: str, look: Callable[[], Awaitable[T]], done: Callable[[T], bool], seconds: float) -> T:
-        """Look again after every event of `job` until `done`, or until `seconds` have passed; the last look counts.
+        """Look again after every event of `job` (`ANY_JOB`: of any) until `done`, or until `seconds` have passed; the
+        last look counts.
 
         Raises what `look` raises.
         """
@@ -104,7 +108,7 @@ class Watcher:
         events = await self._after(self._seen)
         if events:
             self._seen = events[-1].number
-        self._wake({event.job_id for event in events})
+            self._wake({ANY_JOB, *(event.job_id for event in events)})
 
     def _wake(self, jobs: Iterable[str]) -> None:
         for job in jobs:

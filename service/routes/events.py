@@ -1,4 +1,4 @@
-"""What happens to several jobs, in one stream: a browser has few connections to a server."""
+"""What happens to several jobs, or to any, in one stream: a browser has few connections to a server."""
 
 from typing import Annotated, Any, Final
 
@@ -6,12 +6,14 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, StringConstraints
 
 from gan.spec import NAME_PATTERN
-from service.headers import Accept
+from service.headers import Accept, Limit, Plain
 from service.house import Inside
 from service.negotiation import negotiate
 from service.openapi import problems
-from service.routes.jobs import STREAM_EXAMPLE, LastEvent, Number, StreamedMetrics, streamed
-from service.streaming import EVENT_STREAM
+from service.parsing import JSON, as_json
+from service.routes.jobs import STREAM_EXAMPLE, LastEvent, StreamedMetrics, events_page, streamed
+from service.schemas import Event, List
+from service.streaming import EVENT_STREAM, NewsStream
 
 router = APIRouter(prefix="/v1/events", tags=["jobs"])
 
@@ -20,39 +22,59 @@ MOST_JOBS: Final = 50
 
 Jobs = Annotated[
     list[Annotated[str, StringConstraints(pattern=NAME_PATTERN)]],
-    Query(alias="job", min_length=1, max_length=MOST_JOBS, description="The jobs' ids: `job=…&job=…`."),
+    Query(
+        default_factory=list,
+        alias="job",
+        max_length=MOST_JOBS,
+        description="The jobs' ids: `job=…&job=…`. None: all jobs.",
+    ),
     AfterValidator(lambda jobs: list(dict.fromkeys(jobs))),
+]
+After = Annotated[
+    int | None,
+    Plain,
+    Query(ge=0, le=2**62, description="Only events beyond this one; a stream of all jobs begins with what is new."),
 ]
 
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A stream of the jobs' events, and of how they stand.",
+        "description": "A page of events; or a stream of them, if `Accept` prefers `text/event-stream`.",
         "content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
     },
-    204: {"description": "All jobs have ended, and the caller knows all of it. Do not come again."},
+    204: {"description": "Of a stream: all jobs have ended, and the caller knows all of it. Do not come again."},
 }
 
 
 @router.get(
     "",
-    response_class=Response,
-    summary="What happens to several jobs",
+    response_model=List[Event],
+    summary="What happens to several jobs, or to any",
     responses=problems(404, 406) | STREAM,
 )
-async def stream_events(
+async def list_events(
     jobs: Jobs,
     house: Inside,
     accept: Accept,
-    after: Number = 0,
+    after: After = None,
+    limit: Limit = 100,
     last_event_id: LastEvent = None,
     metrics_after: StreamedMetrics = None,
 ) -> Response:
-    """The streams of several jobs (`GET /v1/jobs/{job}/events`) as one, `text/event-stream` alone, until all have
-    ended.
+    """A page of the events of several jobs, or of all, oldest first; or, as `text/event-stream`, a stream of them.
 
-    Each message says whose it is: the data of `event: job` by its `id`, all other data by `job`. Events are told in the
+    Of named jobs a stream tells what their own streams (`GET /v1/jobs/{job}/events`) tell, until all have ended. Each
+    message says whose it is: the data of `event: job` by its `id`, all other data by `job`. Events are told in the
     order of their numbers, which no two jobs share, so that one `Last-Event-ID`, or `after`, stands for all.
     `metrics_after` holds for the series of each. 404 names the first job that is unknown.
+
+    Where no job is named, a stream tells the events of every job, those that are queued later too, from now on (or
+    beyond `Last-Event-ID`, else `after`), for as long as the caller listens: events alone, neither `event: job` nor
+    series.
     """
-    negotiate(accept, (EVENT_STREAM,), "events of several jobs")
-    return streamed(house, jobs, after if last_event_id is None else last_event_id, metrics_after)
+    if not negotiate(accept, (JSON, EVENT_STREAM), "events"):
+        return as_json(await house.read(events_page, house, jobs, after or 0, limit))
+    begin = after if last_event_id is None else last_event_id
+    if jobs:
+        return streamed(house, jobs, begin or 0, metrics_after)
+    newest = await house.read(house.jobs.newest_event)
+    return NewsStream(house.feeds, house.watcher, newest if begin is None else begin, house.news)

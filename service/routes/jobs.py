@@ -310,7 +310,7 @@ async def list_job_events(
     if negotiate(accept, (JSON, EVENT_STREAM), "events"):
         begin = after if last_event_id is None else last_event_id
         return streamed(house, [job], begin, metrics_after)
-    return as_json(await house.read(events_page, house, job, after, limit))
+    return as_json(await house.read(events_page, house, [job], after, limit))
 
 
 def streamed(house: House, jobs: Sequence[str], after: int, metrics_after: int | None) -> EventStream:
@@ -319,10 +319,11 @@ def streamed(house: House, jobs: Sequence[str], after: int, metrics_after: int |
     return EventStream(house.feeds, jobs, after, metrics_after, earlier, house.series)
 
 
-def events_page(house: House, job: str, after: int, limit: int) -> List[Event]:
-    """A page of events. Raises NotFound."""
-    house.jobs.get(job)
-    found = house.jobs.events_after(job, after, limit + 1)
+def events_page(house: House, jobs: Sequence[str], after: int, limit: int) -> List[Event]:
+    """A page of the events of these jobs, or of all where none is named. Raises NotFound."""
+    for job in jobs:
+        house.jobs.get(job)
+    found = house.jobs.events_after(jobs or None, after, limit + 1)
     return List.of(records.Page(found[:limit], len(found) > limit), Event.of)
 
 

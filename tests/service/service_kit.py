@@ -23,6 +23,7 @@ from ledger.records import Job, Packed, Saved
 from ledger.settings import Settings
 from ledger.storage import Storage
 from ledger.workers import Workers
+from service.__main__ import Server
 from service.app import create_app
 from service.front import Front
 
@@ -163,7 +164,7 @@ def serving(settings: Settings, change: Callable[[Any], None] = lambda app: None
     config = uvicorn.Config(
         app, http=Front, ws="none", server_header=False, log_config=None, timeout_graceful_shutdown=2
     )
-    server = uvicorn.Server(config)
+    server = Server(config, app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     running = Running(settings, f"http://127.0.0.1:{listener.getsockname()[1]}")

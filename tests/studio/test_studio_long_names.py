@@ -58,5 +58,4 @@ def test_long_names_are_broken_and_no_room_is_wider_than_the_screen(look: Look, 
     for address, told in {**ROOMS, f"#/watch/{job}": NAME}.items():
         shown.go(address)
         expect(shown.page.get_by_text(told).first).to_be_attached()
-        shown.page.wait_for_load_state("networkidle")
         shown.fits()

@@ -9,6 +9,8 @@ export type Row = { images: number } & Record<string, number | null>;
 
 export const TERMINAL: ReadonlySet<string> = new Set(["succeeded", "failed", "cancelled"]);
 const ENDS: ReadonlySet<string> = new Set([...TERMINAL].map((status) => `job.${status}`));
+/** Types of events after which other jobs, data sets or models may be there. */
+export const BEGINNINGS_AND_ENDS: ReadonlySet<string> = new Set([...ENDS, "job.queued", "checkpoint.published"]);
 
 /** One watched job. Signals hold the newest that is known; `refused` says why nothing is. */
 export class LiveJob {
@@ -64,6 +66,8 @@ export function merged(known: readonly Row[], more: readonly Row[]): readonly Ro
 
 const SHOW_EVERY = 50;
 /** Milliseconds: what comes meanwhile is drawn at once. */
+const BETWEEN_NEWS = 1000;
+/** Milliseconds between two looks at lists that grow. */
 const AGAIN_AFTER = 2000;
 /** Milliseconds after which a stream that the server refused for a while is asked for again. */
 const FOR_GOOD: ReadonlySet<number> = new Set([401, 403, 404, 422]);
@@ -85,38 +89,48 @@ export function follow(ids: readonly string[]): { jobs: readonly LiveJob[]; clos
   };
 }
 
-/** Some jobs' events over one connection, taken up again where it broke off. */
-class Stream {
-  private readonly by: ReadonlyMap<string, LiveJob>;
+/** An event stream, taken up again where it broke off. While nobody sees the page it rests: a browser has six
+ * connections to a server, for all its tabs. */
+class Wire {
   private source: EventSource | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private showing = false;
-  private last = 0;
   private failed = 0;
   private over = false;
 
-  constructor(private readonly jobs: readonly LiveJob[]) {
-    this.by = new Map(jobs.map((live) => [live.id, live]));
+  /** `url` is null where there is nothing to hear any more; `refused` is called before a refused stream is asked for
+   * again. */
+  constructor(
+    private readonly url: () => string | null,
+    private readonly hear: (message: MessageEvent<string>) => unknown,
+    private readonly refused: () => Promise<void>,
+  ) {
+    document.addEventListener("visibilitychange", this.turned);
     this.open();
   }
 
   close(): void {
     this.over = true;
+    document.removeEventListener("visibilitychange", this.turned);
+    this.rest();
+  }
+
+  private rest(): void {
     this.source?.close();
+    this.source = null;
     clearTimeout(this.timer);
   }
 
-  private going(): LiveJob[] {
-    return this.jobs.filter((live) => !live.ended && !live.refused.value);
-  }
+  private turned = (): void => {
+    if (document.visibilityState === "hidden") this.rest();
+    else if (!this.source) this.open();
+  };
 
-  /** The series come whole each time: a training that recovered may have written any row of them anew. */
   private open(): void {
-    const job = this.going().map((live) => live.id);
-    if (this.over || !job.length) return;
-    const source = new EventSource(address("/v1/events", { job, after: this.last, metrics_after: -1 }));
+    const url = this.url();
+    if (this.over || url === null || document.visibilityState === "hidden") return;
+    const source = new EventSource(url);
     this.source = source;
-    for (const type of EVENT_TYPES) source.addEventListener(type, this.hear);
+    for (const type of EVENT_TYPES) source.addEventListener(type, this.told);
     source.onopen = () => {
       this.failed = 0;
       if (connection.value === "away") connection.value = "ok";
@@ -124,12 +138,57 @@ class Stream {
     source.onerror = () => this.lost(source);
   }
 
+  private told = (message: MessageEvent<string>): void => {
+    this.hear(message);
+    if (this.url() === null) this.source?.close();
+  };
+
+  /** A browser comes again by itself, unless it was refused; who does not get in at the second try says so. */
+  private lost(source: EventSource): void {
+    if (this.over || source !== this.source) return;
+    this.failed += 1;
+    if (source.readyState === EventSource.CLOSED) void this.again();
+    else if (this.failed > 1) connection.value = "away";
+  }
+
+  private async again(): Promise<void> {
+    await this.refused();
+    if (this.over || connection.value === "locked") return;
+    this.timer = setTimeout(() => this.open(), AGAIN_AFTER);
+  }
+}
+
+/** Some jobs' events over one connection. */
+class Stream {
+  private readonly by: ReadonlyMap<string, LiveJob>;
+  private readonly wire: Wire;
+  private showing = false;
+  private last = 0;
+
+  constructor(private readonly jobs: readonly LiveJob[]) {
+    this.by = new Map(jobs.map((live) => [live.id, live]));
+    this.wire = new Wire(this.url, this.hear, this.refused);
+  }
+
+  close(): void {
+    this.wire.close();
+  }
+
+  private going(): LiveJob[] {
+    return this.jobs.filter((live) => !live.ended && !live.refused.value);
+  }
+
+  /** The series come whole each time: a training that recovered may have written any row of them anew. */
+  private url = (): string | null => {
+    const job = this.going().map((live) => live.id);
+    return job.length ? address("/v1/events", { job, after: this.last, metrics_after: -1 }) : null;
+  };
+
   private hear = (message: MessageEvent<string>): void => {
     const data = JSON.parse(message.data);
     const live = this.by.get(message.type === "job" ? data.id : data.job);
     live?.tell(message.type, data);
     if (message.lastEventId) this.last = Number(message.lastEventId);
-    if (!this.going().length) this.source?.close();
     if (this.showing) return;
     this.showing = true;
     setTimeout(this.show, SHOW_EVERY);
@@ -142,22 +201,11 @@ class Stream {
     });
   };
 
-  /** A browser comes again by itself, unless it was refused; who does not get in at the second try says so. */
-  private lost(source: EventSource): void {
-    if (this.over) return;
-    this.failed += 1;
-    if (source.readyState === EventSource.CLOSED) void this.refused();
-    else if (this.failed > 1) connection.value = "away";
-  }
-
-  /** Find out which of the jobs it is about, and come again for the others. */
-  private async refused(): Promise<void> {
+  /** Find out which of the jobs it is about, to come again for the others. */
+  private refused = async (): Promise<void> => {
     await Promise.all(this.going().map((live) => look(live)));
-    batch(() => {
-      for (const live of this.jobs) live.show();
-    });
-    if (!this.over && connection.value !== "locked") this.timer = setTimeout(() => this.open(), AGAIN_AFTER);
-  }
+    this.show();
+  };
 }
 
 async function look(live: LiveJob): Promise<void> {
@@ -174,6 +222,36 @@ export function useLive(ids: readonly string[]): readonly LiveJob[] {
   const following = useMemo(() => follow(ids), [key]);
   useEffect(() => following.close, [following]);
   return following.jobs;
+}
+
+/** Have `heard` called, at most once a second, after events of these types, of any job; and on return to the page. */
+export function useNews(types: ReadonlySet<string>, heard: () => void): void {
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let last = 0;
+    const call = (): void => {
+      timer = undefined;
+      last = Date.now();
+      heard();
+    };
+    const soon = (): void => {
+      timer ??= setTimeout(call, Math.max(SHOW_EVERY, last + BETWEEN_NEWS - Date.now()));
+    };
+    const back = (): void => {
+      if (document.visibilityState === "visible") soon();
+    };
+    const wire = new Wire(
+      () => "/v1/events",
+      ({ type }) => types.has(type) && soon(),
+      () => get("/v1/jobs", { limit: 1 }).then(soon, () => undefined),
+    );
+    document.addEventListener("visibilitychange", back);
+    return () => {
+      wire.close();
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", back);
+    };
+  }, [types, heard]);
 }
 
 /** The job once it has ended. Throws Refused, Away, AbortError. */

@@ -1,6 +1,5 @@
-import { useEffect } from "preact/hooks";
 import { type Dataset, every } from "../../api/client";
-import { TERMINAL, useLive } from "../../api/live";
+import { BEGINNINGS_AND_ENDS, useNews } from "../../api/live";
 import { may } from "../../api/session";
 import { to } from "../../router";
 import { useLoad } from "../../ui/load";
@@ -15,13 +14,11 @@ import { kindOf, shapeOf } from "./words";
 
 /** Datasets that are listed, the newest of them. */
 const MOST = 1_000;
-/** Preparations that are followed at once: each takes one of the few connections that a browser has. */
-const FOLLOWED = 2;
 
 /** `#/data`: where data come in, and what there is. */
 export function Shelf() {
   const found = useLoad(() => every<Dataset>("/v1/datasets", {}, MOST), [busy.value]);
-  useReloadAtEnd(found.data ?? [], found.reload);
+  useNews(BEGINNINGS_AND_ENDS, found.reload);
   const taken = new Set(found.data?.map(({ name }) => name));
   return (
     <div class="stack">
@@ -31,16 +28,6 @@ export function Shelf() {
       {found.data && (found.data.length ? <Datasets datasets={found.data} /> : <Nothing taken={taken} />)}
     </div>
   );
-}
-
-/** What is being prepared changes its row when it is done. */
-function useReloadAtEnd(datasets: readonly Dataset[], reload: () => void): void {
-  const jobs = datasets.flatMap(({ status, job }) => (status === "preparing" && job ? [job] : []));
-  const live = useLive(jobs.slice(0, FOLLOWED));
-  const ended = live.filter((one) => TERMINAL.has(one.job.value?.status ?? "")).length;
-  useEffect(() => {
-    if (ended) reload();
-  }, [ended]);
 }
 
 function Nothing({ taken }: { taken: ReadonlySet<string> }) {

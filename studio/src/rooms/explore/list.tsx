@@ -1,4 +1,5 @@
 import { every, type Model } from "../../api/client";
+import { BEGINNINGS_AND_ENDS, useNews } from "../../api/live";
 import { may } from "../../api/session";
 import { to } from "../../router";
 import { useLoad } from "../../ui/load";
@@ -12,6 +13,7 @@ import { Scatter } from "./scatter";
 /** All models, each with a picture that it makes. */
 export function ModelList() {
   const { data, error, loading, reload } = useLoad((signal) => every<Model>("/v1/models", {}, 500, signal), []);
+  useNews(BEGINNINGS_AND_ENDS, reload);
   return (
     <div class="stack">
       <h1>Explore</h1>

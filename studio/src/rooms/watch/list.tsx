@@ -1,6 +1,6 @@
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { every, type Job } from "../../api/client";
-import { type LiveJob, TERMINAL, useLive } from "../../api/live";
+import { BEGINNINGS_AND_ENDS, type LiveJob, TERMINAL, useLive, useNews } from "../../api/live";
 import { may } from "../../api/session";
 import { to } from "../../router";
 import { type Loaded, useLoad } from "../../ui/load";
@@ -21,15 +21,14 @@ function NoList({ found }: { found: Loaded<Job[]> }) {
   );
 }
 
-/** All jobs, those that go on as they stand this moment. */
+/** All jobs, whoever began them, and as they stand this moment. */
 export function Jobs() {
   const [most, setMost] = useState(PAGE);
   const [picked, setPicked] = useState<readonly string[]>([]);
   const found = useLoad(() => every<Job>("/v1/jobs", {}, most), [most]);
   const jobs = found.data ?? [];
   const lives = useLive(jobs.filter((job) => !TERMINAL.has(job.status)).map((job) => job.id));
-  useReloadOnReturn(found.reload);
-  useReloadOnEnds(lives, jobs, found.reload);
+  useNews(BEGINNINGS_AND_ENDS, found.reload);
   if (!found.data || found.error) return <NoList found={found} />;
   if (!jobs.length) return <Nothing />;
   const newest = newestOf(jobs, lives);
@@ -79,29 +78,6 @@ export function Jobs() {
 function newestOf(jobs: readonly Job[], lives: readonly LiveJob[]): Job[] {
   const told = new Map(lives.map((live) => [live.id, live.job.value]));
   return jobs.map((job) => told.get(job.id) ?? job);
-}
-
-/** Jobs that others began are seen when one comes back to the page. */
-function useReloadOnReturn(reload: () => void): void {
-  useEffect(() => {
-    const back = (): void => {
-      if (document.visibilityState === "visible") reload();
-    };
-    addEventListener("focus", back);
-    document.addEventListener("visibilitychange", back);
-    return () => {
-      removeEventListener("focus", back);
-      document.removeEventListener("visibilitychange", back);
-    };
-  }, [reload]);
-}
-
-function useReloadOnEnds(lives: readonly LiveJob[], jobs: readonly Job[], reload: () => void): void {
-  const ended = newestOf(jobs, lives).filter(({ status }) => TERMINAL.has(status)).length;
-  const known = jobs.filter(({ status }) => TERMINAL.has(status)).length;
-  useEffect(() => {
-    if (ended > known) reload();
-  }, [ended, known]);
 }
 
 function Together({ picked }: { picked: readonly string[] }) {

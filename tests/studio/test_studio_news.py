@@ -1,0 +1,78 @@
+"""What others begin is seen at once in every room that lists things, and nothing is asked while nothing happens."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+from browsing import Look, Shown
+from playwright.sync_api import Page, expect
+
+from ganymede import Client
+
+PATIENCE: Final = 120_000
+"""Milliseconds: a training has to begin, on a machine that is busy with others."""
+STILL: Final = 3_000
+"""Milliseconds in which nothing happens."""
+SEEN: Final = "seen => Object.defineProperty(document, 'visibilityState', {configurable: true, get: () => seen})"
+TURNED: Final = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+@pytest.fixture(scope="module")
+def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("news") / "points.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32))
+    return path
+
+
+def asked(shown: Shown) -> list[str]:
+    """The addresses that the page asks for from now on."""
+    found: list[str] = []
+    shown.page.on("request", lambda request: found.append(request.url))
+    return found
+
+
+def turn(page: Page, seen: str) -> None:
+    """The page becomes `hidden`, or `visible` again."""
+    page.evaluate(SEEN, seen)
+    page.evaluate(TURNED)
+
+
+def test_what_others_begin_is_seen_and_nothing_is_asked_while_nothing_happens(
+    look: Look, client: Client, points: Path
+) -> None:
+    data, watch, explore = (look(f"#/{room}") for room in ("data", "watch", "explore"))
+    for shown in (data, watch, explore):
+        shown.page.get_by_role("heading", level=1).wait_for()
+
+    client.datasets.upload(points, name="news-points")
+    expect(data.page.get_by_role("link", name="news-points")).to_be_visible(timeout=PATIENCE)
+    expect(data.page.locator("li, tr", has_text="news-points").first).to_contain_text("300", timeout=PATIENCE)
+    client.datasets.wait("news-points")
+    job = client.jobs.create({"type": "train", "dataset": "news-points", "model": "news-model", "images": 640})
+    row = watch.page.locator("li", has_text="news-model")
+    expect(row).to_be_visible(timeout=PATIENCE)
+    expect(row).to_contain_text("Succeeded", timeout=PATIENCE, ignore_case=True)
+    expect(explore.page.get_by_role("link", name="news-model")).to_be_visible(timeout=PATIENCE)
+    assert client.jobs.wait(job.id).status == "succeeded"
+
+    watch.page.wait_for_timeout(STILL)  # what was told last has been looked at
+    still = [asked(shown) for shown in (data, watch, explore)]
+    watch.page.wait_for_timeout(STILL)
+    assert still == [[], [], []]
+
+
+def test_a_page_that_nobody_sees_lets_go_of_its_connection_and_is_up_to_date_when_it_is_seen_again(
+    look: Look, client: Client, points: Path
+) -> None:
+    shown = look("#/data")
+    shown.page.get_by_role("heading", level=1).wait_for()
+    turn(shown.page, "hidden")
+    requests = asked(shown)
+    client.datasets.upload(points, name="news-hidden")
+    client.datasets.wait("news-hidden")
+    shown.page.wait_for_timeout(STILL)
+    assert requests == []
+    turn(shown.page, "visible")
+    expect(shown.page.get_by_role("link", name="news-hidden")).to_be_visible(timeout=PATIENCE)
+    assert any(url.endswith("/v1/events") for url in requests)
