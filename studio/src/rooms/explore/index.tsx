@@ -212,6 +212,7 @@ type InputFieldProps = { input: string | null; setInput: (input: string | null) 
 function InputField({ input, setInput }: InputFieldProps) {
   return (
     <div class="card row">
+      {input !== null && <img class="explore-input" src={`data:image/png;base64,${input}`} alt="Your input" />}
       <span class="quiet">
         This model answers to pictures. On the wall each seed has an input of the checkpoint’s own; the picked picture
         and the walk are drawn of {input === null ? "that, too" : "yours"}.
