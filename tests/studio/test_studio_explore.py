@@ -378,6 +378,17 @@ def test_the_slider_goes_through_every_picture_between_two(look: Look, client: C
     shown.page.get_by_text(f"frame 2 of {FRAMES}").wait_for()
 
 
+def test_another_address_of_the_room_has_other_ends(look: Look) -> None:
+    shown = walking(look)
+    shown.go(f"{ROOM}?a=3&b=4")
+    for name, seed in (("A", 3), ("B", 4)):
+        expect(shown.page.get_by_role("group", name=name, exact=True).get_by_text(f"Seed {seed}")).to_be_visible()
+    shown.page.go_back()
+    expect(shown.page.get_by_role("group", name="A", exact=True).get_by_text("Seed 1")).to_be_visible()
+    shown.go(ROOM)
+    expect(shown.page.get_by_role("button", name="A photograph as A…")).to_be_visible()
+
+
 HANDLERS_TIMED: Final = """() => {
   window.spent = [];
   const listen = HTMLInputElement.prototype.addEventListener;

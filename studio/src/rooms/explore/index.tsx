@@ -1,4 +1,4 @@
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { ask } from "../../api/client";
 import { may } from "../../api/session";
 import type { RoomProps } from "../../app";
@@ -8,7 +8,7 @@ import { Empty, Progress } from "../../ui/parts";
 import { ProblemNote } from "../../ui/problem";
 import { counted, sized } from "../../ui/words";
 import { base64, type Drawing, type Edit } from "./drawing";
-import { type Ends, endIn, wordOf } from "./ends";
+import { type End, type Ends, endIn, wordOf } from "./ends";
 import { type Checkpoint, type Found, find, type Picture, pictureOfModel } from "./found";
 import { Grid } from "./grid";
 import { ModelList, NoSampling } from "./list";
@@ -176,12 +176,13 @@ function NothingPicked() {
   );
 }
 
-/** The ends of the walk, kept in the address where they have a place there. */
+/** The ends of the walk, kept in the address where they have a place there; another address has other ends. */
 function useEnds(classes: readonly string[]): { ends: Ends; setEnds: (more: Partial<Ends>) => void } {
-  const [ends, set] = useState<Ends>(() => {
-    const { query } = route.value;
-    return { a: endIn(query.get("a"), classes), b: endIn(query.get("b"), classes) };
-  });
+  const [a, b] = [route.value.query.get("a"), route.value.query.get("b")];
+  const [ends, set] = useState<Ends>(() => ({ a: endIn(a, classes), b: endIn(b, classes) }));
+  const kept = (end: End | null, word: string | null): End | null =>
+    word === wordOf(end) ? end : endIn(word, classes);
+  useEffect(() => set((known) => ({ a: kept(known.a, a), b: kept(known.b, b) })), [a, b]);
   const setEnds = (more: Partial<Ends>): void => {
     const next = { ...ends, ...more };
     set(next);

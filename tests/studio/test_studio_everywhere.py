@@ -1,6 +1,8 @@
-"""Names as long as may be, of things and classes: no room is wider than the screen."""
+"""Every room with something in it, in light and dark, with names as long as may be: legible, and not wider than the
+screen."""
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -53,9 +55,12 @@ def job(client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
     return client.jobs.wait(client.jobs.create(body).id, timeout=240).id
 
 
-def test_long_names_are_broken_and_no_room_is_wider_than_the_screen(look: Look, width: str, job: str) -> None:
-    shown = look("", width)
+@pytest.mark.parametrize(("width", "scheme"), [("phone", "light"), ("desktop", "dark"), ("phone", "dark")])
+def test_every_room_is_legible_and_as_wide_as_the_screen(look: Look, job: str, width: str, scheme: str) -> None:
+    shown = look("", width, color_scheme=scheme)
     for address, told in {**ROOMS, f"#/watch/{job}": NAME}.items():
         shown.go(address)
         expect(shown.page.get_by_text(told).first).to_be_attached()
-        shown.fits()
+        expect(shown.page.get_by_role("progressbar", name=re.compile("Reading|Looking"))).to_have_count(0)
+        shown.accessible()
+        shown.keep(f"{scheme}-{re.sub('[^a-z]+', '-', address.replace(NAME, 'one'))[:30]}")
