@@ -34,6 +34,9 @@ const AROUND = 4;
 /** The wall has no end: it grows by so many rows whenever the reader comes near to it. */
 const GROWTH = 100;
 
+/** Pictures that come into the page in one frame: making one takes half a millisecond, and a frame has sixteen. */
+const TOGETHER = 24;
+
 interface Measure {
   columns: number;
   /** Height of a row with its gap, in CSS pixels. */
@@ -72,6 +75,28 @@ const MOVES: Record<string, (columns: number, rows: number) => number> = {
   Home: () => -Infinity,
 };
 
+type Range = readonly [first: number, end: number];
+
+/** The next rows that stand in the page on the way from `now` to `wanted`: `step` more below, else above. */
+function towards([low, high]: Range, [begin, end]: Range, top: number, step: number): Range {
+  const [from, to] = low > end || high < begin ? [top, top] : [Math.max(low, begin), Math.min(high, end)];
+  return to < end ? [from, Math.min(end, to + step)] : [Math.max(begin, from - step), to];
+}
+
+/** The rows that stand in the page: each frame a few more of those that are wanted, from `top` on. */
+function useGradually(begin: number, end: number, top: number, step: number): Range {
+  const stood = useRef<Range>([top, top]);
+  const [, again] = useState(0);
+  const rows = towards(stood.current, [begin, end], top, step);
+  useEffect(() => {
+    stood.current = rows;
+    if (rows[0] === begin && rows[1] === end) return undefined;
+    const frame = requestAnimationFrame(() => again((turn) => turn + 1));
+    return () => cancelAnimationFrame(frame);
+  });
+  return rows;
+}
+
 /** Seeds without end, of which only those near to what is seen stand in the page. */
 export function Wall({ drawing, picture, first, tile, picked, view, pick, end, failed, turn }: WallProps) {
   const { box, measure } = useMeasure(tile);
@@ -83,6 +108,7 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
   const moved = useRef(false);
   const begin = Math.max(0, top - AROUND);
   const ending = top + rows + 1 + AROUND;
+  const [low, high] = useGradually(begin, ending, top, Math.ceil(TOGETHER / columns));
 
   useEffect(() => {
     if (box.current) box.current.scrollTop = 0;
@@ -97,7 +123,7 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
     if (!moved.current || !next) return;
     moved.current = false;
     next.focus({ preventScroll: true });
-  }, [at, top]);
+  }, [at, top, low, high]);
 
   const move = (event: KeyboardEvent): void => {
     if (event.key === "a" || event.key === "b") end(event.key, first + at);
@@ -109,15 +135,15 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
     setAt(next);
     setTop(reveal(box.current, Math.floor(next / columns), row, height));
   };
-  const inSight = at >= begin * columns && at < ending * columns;
+  const inSight = at >= low * columns && at < high * columns;
   const tabbed = inSight ? at : top * columns;
-  const places = Array.from({ length: (ending - begin) * columns }, (_, i) => begin * columns + i);
+  const places = Array.from({ length: (high - low) * columns }, (_, i) => low * columns + i);
   return (
     <div class="explore-wall" ref={box} onScroll={(event) => setTop(Math.floor(event.currentTarget.scrollTop / row))}>
       <div style={{ height: `${grown * row}px` }}>
         <ul
           aria-label="Seeds"
-          style={{ transform: `translateY(${begin * row}px)`, gridTemplateColumns: `repeat(${columns}, 1fr)` }}
+          style={{ transform: `translateY(${low * row}px)`, gridTemplateColumns: `repeat(${columns}, 1fr)` }}
           onKeyDown={move}
         >
           {places.map((place) => (
