@@ -50,16 +50,15 @@ function measured(box: HTMLElement, tile: number): Measure {
   return { columns, row: (width + GAP) / columns, height: box.clientHeight };
 }
 
-/** A box's columns and rows, measured again whenever its size changes. */
+/** A box's columns and rows, measured whenever its size changes, and at first when it has one; no height until then. */
 function useMeasure(tile: number): { box: { current: HTMLDivElement | null }; measure: Measure } {
   const box = useRef<HTMLDivElement>(null);
-  const [measure, setMeasure] = useState<Measure>({ columns: 8, row: tile, height: 600 });
+  const [measure, setMeasure] = useState<Measure>({ columns: 1, row: tile, height: 0 });
   useLayoutEffect(() => {
     const place = box.current;
     if (!place) return undefined;
     const watch = new ResizeObserver(() => setMeasure(measured(place, tile)));
     watch.observe(place);
-    setMeasure(measured(place, tile));
     return () => watch.disconnect();
   }, [tile]);
   return { box, measure };
@@ -90,7 +89,7 @@ function useGradually(begin: number, end: number, top: number, step: number): Ra
   const rows = towards(stood.current, [begin, end], top, step);
   useEffect(() => {
     stood.current = rows;
-    if (rows[0] === begin && rows[1] === end) return undefined;
+    if (step === 0 || (rows[0] === begin && rows[1] === end)) return undefined;
     const frame = requestAnimationFrame(() => again((turn) => turn + 1));
     return () => cancelAnimationFrame(frame);
   });
@@ -108,7 +107,7 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
   const moved = useRef(false);
   const begin = Math.max(0, top - AROUND);
   const ending = top + rows + 1 + AROUND;
-  const [low, high] = useGradually(begin, ending, top, Math.ceil(TOGETHER / columns));
+  const [low, high] = useGradually(begin, ending, top, height && Math.ceil(TOGETHER / columns));
 
   useEffect(() => {
     if (box.current) box.current.scrollTop = 0;
