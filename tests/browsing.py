@@ -1,5 +1,6 @@
 """A page of the studio as a test sees it: opened, judged for accessibility, kept as a picture."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ WIDTHS: Final[dict[str, ViewportSize]] = {
 }
 PATIENCE: Final = 30_000
 """Milliseconds: the machine may be busy with other tests."""
+LONG_TASK: Final = 50.0
+"""Milliseconds after which a task is felt as a stall."""
 STANDARDS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 TOO_WIDE: Final = """() => {
   const {scrollWidth, clientWidth} = document.documentElement;
@@ -79,3 +82,12 @@ class Shown:
 
 Look = Callable[..., Shown]
 """`look("#/data", "phone")`: what the fixture of that name does."""
+
+
+def longest_task(trace: bytes) -> float:
+    """The longest task of a page's main thread, in milliseconds of its own processor time."""
+    told = json.loads(trace)["traceEvents"]
+    mains = {(one["pid"], one["tid"]) for one in told if one.get("args", {}).get("name") == "CrRendererMain"}
+    tasks = [one for one in told if (one["pid"], one["tid"]) in mains and one["name"].endswith("RunTask")]
+    assert len(tasks) > 10
+    return max(float(one.get("tdur", 0)) / 1000 for one in tasks)

@@ -1,7 +1,6 @@
 """The explore room: a wall of seeds, a picked picture in full, a walk between two pictures, all of it to take away."""
 
 import io
-import json
 import os
 import re
 import subprocess
@@ -12,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from browsing import PATIENCE, Look, Shown
+from browsing import LONG_TASK, PATIENCE, Look, Shown, longest_task
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
@@ -26,8 +25,6 @@ ROOM: Final = f"#/explore/{MODEL}"
 FRAMES: Final = 65
 FRAME_BUDGET: Final = 8.0
 """Milliseconds of script that a frame of the walk may take."""
-LONG_TASK: Final = 50.0
-"""Milliseconds after which a task is felt as a stall."""
 
 Pixels = NDArray[np.int16]
 
@@ -239,15 +236,6 @@ def scrolled(shown: Shown, count: int, used: Used) -> set[int]:
         shown.page.wait_for_function("() => [...document.querySelectorAll('.tile img')].every(one => one.complete)")
         seen |= set(shown.page.evaluate(THERE))
     return seen
-
-
-def longest_task(trace: bytes) -> float:
-    """The longest task of a page's main thread, in milliseconds of its own processor time."""
-    told = json.loads(trace)["traceEvents"]
-    mains = {(one["pid"], one["tid"]) for one in told if one.get("args", {}).get("name") == "CrRendererMain"}
-    tasks = [one for one in told if (one["pid"], one["tid"]) in mains and one["name"].endswith("RunTask")]
-    assert len(tasks) > 100
-    return max(float(one.get("tdur", 0)) / 1000 for one in tasks)
 
 
 @pytest.mark.alone

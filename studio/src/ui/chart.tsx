@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { theme } from "../shell/theme";
+import { inTurn } from "./turns";
 import "uplot/dist/uPlot.min.css";
 
 export interface Line {
@@ -33,6 +34,9 @@ export interface ChartProps {
   onPick?: (x: number) => void;
 }
 
+const HEIGHT = 200;
+const DARK = matchMedia("(prefers-color-scheme: dark)");
+
 type Newest = { readonly current: ChartProps };
 
 /** Lines over a shared axis. A canvas: who cannot see it has the same numbers as a table elsewhere on the page. */
@@ -46,19 +50,16 @@ export function Chart(props: ChartProps) {
   useEffect(() => {
     const box = place.current;
     if (!box) return undefined;
-    const made = new uPlot(optionsOf(newest, box), dataOf(newest.current), box);
-    plot.current = made;
-    const sizes = new ResizeObserver(() =>
-      made.setSize({ width: box.clientWidth, height: newest.current.height ?? 200 }),
-    );
-    sizes.observe(box);
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    const redraw = (): void => made.redraw();
-    dark.addEventListener("change", redraw);
+    let undo = (): void => undefined;
+    const drop = inTurn(() => {
+      const made = new uPlot(optionsOf(newest, box), dataOf(newest.current), box);
+      plot.current = made;
+      undo = keptInShape(made, box, newest);
+    });
     return () => {
-      sizes.disconnect();
-      dark.removeEventListener("change", redraw);
-      made.destroy();
+      drop();
+      undo();
+      plot.current = null;
     };
   }, [key, props.title]);
 
@@ -73,17 +74,42 @@ export function Chart(props: ChartProps) {
   return (
     <figure class="chart" aria-label={`${props.title}: ${props.lines.map((line) => line.label).join(", ")}`}>
       <figcaption class="label">{props.title}</figcaption>
-      <div ref={place} />
+      <div ref={place} style={{ minHeight: `${props.height ?? HEIGHT}px` }} />
     </figure>
   );
+}
+
+/** Keep a plot as wide as its box and in the colours of the page, until the function that is returned is called. */
+function keptInShape(plot: uPlot, box: HTMLElement, newest: Newest): () => void {
+  const sizes = new ResizeObserver(() => {
+    const [width, height] = [box.clientWidth, newest.current.height ?? HEIGHT];
+    if (width !== plot.width || height !== plot.height) plot.setSize({ width, height });
+  });
+  sizes.observe(box);
+  const redraw = (): void => plot.redraw();
+  DARK.addEventListener("change", redraw);
+  return () => {
+    sizes.disconnect();
+    DARK.removeEventListener("change", redraw);
+    plot.destroy();
+  };
 }
 
 function dataOf({ x, lines }: ChartProps): uPlot.AlignedData {
   return [x as number[], ...lines.map((line) => line.values as (number | null)[])];
 }
 
+const shades = new Map<string, string>();
+
 /** A custom property's colour as it stands, light or dark: canvases know no properties. */
 export function shade(name: string): string {
+  const key = `${name} ${theme.value} ${DARK.matches}`;
+  const known = shades.get(key) ?? computed(name);
+  shades.set(key, known);
+  return known;
+}
+
+function computed(name: string): string {
   const probe = document.createElement("span");
   probe.style.color = `var(${name})`;
   document.body.append(probe);
@@ -118,7 +144,7 @@ function optionsOf(newest: Newest, box: HTMLElement): uPlot.Options {
   });
   return {
     width: Math.max(box.clientWidth, 100),
-    height: props.height ?? 200,
+    height: props.height ?? HEIGHT,
     legend: { live: true, markers: { dash: (_, place) => (props.lines[place - 1]?.dash ? "dashed" : "solid") } },
     cursor: {
       ...(props.sync && { sync: { key: props.sync } }),
