@@ -412,7 +412,20 @@ class Jobs:
         last = None if after is None else str(after)
         address = f"/v1/jobs/{_part(job)}/events"
         for message in Following(self.http, address, last, metrics_after, patience, away):
-            yield _told(STREAMED.get(message.event, Event), message.data, address)
+            kind: type[Event | Job | Series] = STREAMED.get(message.event, Event)
+            yield _told(kind, message.data, address)
+
+    def news(
+        self, *, after: str | int | None = None, patience: float = WATCH_PATIENCE, away: Away | None = None
+    ) -> Iterator[Event]:
+        """What happens to any job as it happens, without end, those that are queued later too: the events from now on,
+        or beyond `after`. A product that waits for its trainings needs no other.
+
+        A stream that breaks off is taken up again where it was, as by `stream`.
+        """
+        last = None if after is None else str(after)
+        for message in Following(self.http, "/v1/events", last, None, patience, away, endless=True):
+            yield _told(Event, message.data, "/v1/events")
 
     def metrics(self, job: str, *, after: int | None = None) -> Rows:
         """The job's time series: one row a report, keyed by `images` (beyond `after`)."""
@@ -629,7 +642,7 @@ def _checked(kind: TypeAdapter[T], response: httpx.Response) -> T:
         raise NotGanymede(f"{response.url} answered something else than the API says") from error
 
 
-def _told(kind: type[Event | Job | Series], data: str, address: str) -> Event | Job | Series:
+def _told(kind: type[R], data: str, address: str) -> R:
     """A message of a stream."""
     try:
         return kind.model_validate_json(data)

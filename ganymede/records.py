@@ -140,6 +140,7 @@ class Event(Record):
 
     id: str | int
     object: str = "event"
+    job: str
     type: str
     data: dict[str, Any] = {}
     created_at: datetime

@@ -30,7 +30,8 @@ class Message:
 
 
 def messages(lines: Iterable[str]) -> Iterator[Message]:
-    """The messages of a stream's lines (HTML standard, section 9.2.6); one that is cut off is left out."""
+    """The messages of a stream's lines (HTML standard, section 9.2.6); one that is cut off is left out. One that is a
+    number alone, which says where to go on from, has no data."""
     fields: dict[str, str] = {}
     data: list[str] = []
     for line in lines:
@@ -41,7 +42,7 @@ def messages(lines: Iterable[str]) -> Iterator[Message]:
         elif line:
             fields[name] = value
         else:
-            if data:
+            if data or "id" in fields:
                 yield Message(fields.get("id"), fields.get("event") or "message", "\n".join(data))
             fields, data = {}, []
 
@@ -49,7 +50,7 @@ def messages(lines: Iterable[str]) -> Iterator[Message]:
 @dataclass
 class Following:
     """A job's stream that is taken up again where it broke off, for as long as a server stays away no longer than
-    `patience` seconds; `away` is told once each time that it is waited for."""
+    `patience` seconds; `away` is told once each time that it is waited for. An `endless` one is that of all jobs."""
 
     http: Transport
     address: str
@@ -57,6 +58,7 @@ class Following:
     metrics_after: int | None
     patience: float
     away: Away | None
+    endless: bool = False
     ended: bool = False
     lost_at: float | None = None
     tries: int = 0
@@ -81,7 +83,8 @@ class Following:
                 raise NotStreamed(f"{response.url} is no stream of events")
             for message in messages(response.iter_lines()):
                 self._note(message)
-                yield message
+                if message.data:
+                    yield message
 
     def _note(self, message: Message) -> None:
         """Where to go on from, should it break off after this message."""
@@ -90,7 +93,7 @@ class Following:
             self.last = message.id
         if message.event == "metrics":
             self.metrics_after = newest(json.loads(message.data), self.metrics_after)
-        self.ended = message.event in LAST
+        self.ended = message.event in LAST and not self.endless
 
     def _wait(self, error: GanymedeError) -> None:
         """Until the server may be back. Raises the error where it has been away for too long."""

@@ -1,5 +1,6 @@
 """Streams taken up again where they broke off; what is printed of them."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -26,10 +27,13 @@ def test_messages_are_read_as_the_standard_says() -> None:
         "",
         "retry: 10",
         "",
+        "id: 9",
+        "",
     ]
     assert list(messages([*lines, "data: cut off"])) == [
         Message("7", "job.queued", "{\n}"),
         Message(None, "message", "plain"),
+        Message("9", "message", ""),
     ]
 
 
@@ -56,6 +60,16 @@ def test_a_stream_that_breaks_off_goes_on_after_the_last_event(fake: Fake) -> No
     assert fake.calls(f"{EVENTS}?metrics_after=-1")[0]["Last-Event-ID"] == "2"
     assert [headers["Last-Event-ID"] for headers in fake.calls(again)] == ["3", "3", "3", "4"]
     assert len(away) == 1
+
+
+def test_news_of_all_jobs_go_on_after_a_break_and_after_the_end_of_a_job(fake: Fake) -> None:
+    newest = Answer(200, b"retry: 1000\n\nid: 7\n\n", {"Content-Type": "text/event-stream"})
+    ended = stream(happened(8, "job.succeeded"))
+    fake.on("GET /v1/events", newest, lost(), ended, stream(happened(9, "job.queued")))
+    with Client() as client:
+        told = [one.id for one in itertools.islice(client.jobs.news(), 2)]
+    assert told == [8, 9]
+    assert [headers.get("Last-Event-ID") for headers in fake.calls("GET /v1/events")] == [None, "7", "7", "8"]
 
 
 def test_a_server_that_stays_away_is_given_up(fake: Fake) -> None:

@@ -37,6 +37,22 @@ def test_a_stream_tells_the_whole_story(service: Running) -> None:
     assert [one for one in told if isinstance(one, Job)][-1].ended
 
 
+def test_news_are_of_all_jobs_and_go_on_beyond_the_end_of_one(service: Running) -> None:
+    told: list[Event] = []
+    with Client(service.url) as client:
+        known = service.jobs.newest_event()
+        jobs = [service.running(f"news-of-{n}") for n in range(2)]
+        for job in jobs:
+            service.jobs.finish(job.id, job.epoch, "succeeded", ended_by="images")
+        for event in client.jobs.news(after=known):
+            told.append(event)
+            if len(told) == 6:
+                break
+    ends = [(one.job, one.type) for one in told if one.type == "job.succeeded"]
+    assert ends == [(job.id, "job.succeeded") for job in jobs]
+    assert {one.job for one in told} == {job.id for job in jobs}
+
+
 @contextmanager
 def service_at(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     child = subprocess.Popen(command(port), env=environment(folder), cwd=ROOT)
