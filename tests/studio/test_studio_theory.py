@@ -111,7 +111,7 @@ def test_recipes_learn_a_ring_side_by_side_and_are_found_again(
         start_rings(page)
         expect(page.get_by_text("Queued").first).to_be_visible()
     expect(page.get_by_text(f"{len(RECIPES)} of {len(RECIPES)} have ended.")).to_be_visible(timeout=2 * JOB)
-    page.wait_for_function("document.querySelectorAll('.theory-rings img[src*=\"/v1/jobs/\"]').length === 7")
+    page.wait_for_function("() => document.querySelectorAll('.theory-rings img[src*=\"/v1/jobs/\"]').length === 7")
     expect(page.get_by_text("Nearest to the data is")).to_be_visible()
 
     newest = pictures(page)
