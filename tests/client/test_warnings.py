@@ -10,7 +10,7 @@ from ganymede.render import expected, warning
 
 
 def event(number: int, type: str, **data: object) -> dict[str, object]:
-    return {"id": number, "object": "event", "type": type, "data": data, "created_at": CREATED}
+    return {"id": number, "object": "event", "job": "job_1", "type": type, "data": data, "created_at": CREATED}
 
 
 def test_warnings_and_recoveries_are_told_once_with_their_remedy(fake: Fake, capsys: pytest.CaptureFixture) -> None:
