@@ -63,6 +63,10 @@ def joined(number: int, events: Sequence[Event]) -> Frame:
     return Frame(events[-1].number if events else number, b"".join(event_frame(event).content for event in events))
 
 
+Contents = Callable[["asyncio.Task[None]"], AsyncIterator[bytes]]
+"""What is sent, in its order, until that task, which waits for the watcher to hang up, has ended."""
+
+
 class Stream(Response):
     """Contents sent one after the other to who hangs up one day, or does not read; the feeds' end is its end."""
 
@@ -73,18 +77,14 @@ class Stream(Response):
         del self.headers["content-length"]
         self._feeds = feeds
 
-    def _contents(self, gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
-        """What is sent, in its order, until the watcher is gone."""
-        raise NotImplementedError
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, contents: Contents, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         if scope.get("state", {}).get("head"):
             await send({"type": "http.response.body"})
             return
         gone = asyncio.create_task(hung_up(receive))
         try:
-            async for content in self._contents(gone):
+            async for content in contents(gone):
                 async with self._feeds.within(PATIENCE_SECONDS):
                     await send({"type": "http.response.body", "body": content, "more_body": True})
             async with self._feeds.within(PATIENCE_SECONDS):
@@ -108,7 +108,7 @@ class NewsStream(Stream):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream, until the watcher hangs up or does not read, the database is away, or the service ends."""
-        await self._serve(scope, receive, send)
+        await self._serve(self._contents, scope, receive, send)
 
     async def _contents(self, gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
         number = self._after
@@ -150,7 +150,6 @@ class EventStream(Stream):
     ) -> None:
         super().__init__(feeds)
         self._jobs, self._after = jobs, after
-        self._watched: Sequence[Feed] = ()
         self._metrics_after, self._earlier, self._series = metrics_after, earlier, series
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,13 +158,11 @@ class EventStream(Stream):
             if all(feed.ended and feed.last <= self._after for feed in feeds):
                 await Response(status_code=204, headers=HEADERS)(scope, receive, send)
                 return
-            self._watched = feeds
-            await self._serve(scope, receive, send)
+            await self._serve(partial(self._contents, feeds), scope, receive, send)
 
-    async def _contents(self, gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
+    async def _contents(self, feeds: Sequence[Feed], gone: "asyncio.Task[None]") -> AsyncIterator[bytes]:
         """What is sent, in its order. The places in all feeds are taken at one moment, and so is what is new in them:
         events have their order over all of them, so that the last number that was told says what is known."""
-        feeds = self._watched
         places, floor = [feed.end for feed in feeds], max(feed.floor for feed in feeds)
         standings = [feed.standing_frame for feed in feeds]
         replayed = in_order(feed.replayed(max(self._after, floor - 1)) for feed in feeds)

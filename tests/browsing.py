@@ -1,6 +1,7 @@
 """A page of the studio as a test sees it: opened, judged for accessibility, kept as a picture."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -91,3 +92,15 @@ def longest_task(trace: bytes) -> float:
     tasks = [one for one in told if (one["pid"], one["tid"]) in mains and one["name"].endswith("RunTask")]
     assert len(tasks) > 10
     return max(float(one.get("tdur", 0)) / 1000 for one in tasks)
+
+
+def longest_tasks(browser: Browser, look: Look, visit: Callable[[Shown], object]) -> list[float]:
+    """The longest task of each of three visits: other work on the machine makes tasks longer, and none shorter."""
+    longest: list[float] = []
+    for _ in range(3):
+        shown = look("")
+        browser.start_tracing(page=shown.page, categories=["toplevel"])
+        visit(shown)
+        longest.append(longest_task(browser.stop_tracing()))
+    sys.stdout.write(f"\nlongest tasks: {', '.join(f'{one:.1f}' for one in longest)} ms\n")
+    return longest

@@ -40,6 +40,12 @@ class Stack:
         environment = {**self.environment, "GANYMEDE_URL": self.url}
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **options)
 
+    def key(self, name: str, *words: str) -> str:
+        """A new key, as `ganymede keys create NAME …` prints it."""
+        made = self.run("keys", "create", name, *words, "--data", str(self.data))
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
+
     def processes(self) -> list[psutil.Process]:
         """`up` itself and everything below it."""
         try:

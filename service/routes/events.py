@@ -11,7 +11,8 @@ from service.house import Inside
 from service.negotiation import negotiate
 from service.openapi import problems
 from service.parsing import JSON, as_json
-from service.routes.jobs import STREAM_EXAMPLE, LastEvent, StreamedMetrics, events_page, streamed
+from service.routes.jobs import STREAM as STREAM_OF_ONE
+from service.routes.jobs import LastEvent, StreamedMetrics, events_page, streamed
 from service.schemas import Event, List
 from service.streaming import EVENT_STREAM, NewsStream
 
@@ -36,11 +37,7 @@ After = Annotated[
     Query(ge=0, le=2**62, description="Only events beyond this one; a stream of all jobs begins with what is new."),
 ]
 
-STREAM: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "A page of events; or a stream of them, if `Accept` prefers `text/event-stream`.",
-        "content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
-    },
+STREAM: dict[int | str, dict[str, Any]] = STREAM_OF_ONE | {
     204: {"description": "Of a stream: all jobs have ended, and the caller knows all of it. Do not come again."},
 }
 

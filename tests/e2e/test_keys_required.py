@@ -23,13 +23,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def made(stack: Stack, name: str, *words: str) -> str:
-    """A new key, as the command prints it."""
-    done = stack.run("keys", "create", name, *words, "--data", str(stack.data))
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def with_key(stack: Stack, key: str) -> Stack:
     """The same stack, for someone who has that key."""
     return Stack(stack.url, stack.data, stack.process, {**stack.environment, "GANYMEDE_API_KEY": key})
@@ -48,20 +41,20 @@ def test_without_a_key_a_command_says_what_to_do(stack: Stack) -> None:
 
 
 def test_with_keys_for_each_the_whole_path_leads_through(stack: Stack, digits_zip: Path, tmp_path: Path) -> None:
-    trainer = with_key(stack, made(stack, "trainer", "--scope", "train", "--scope", "read"))
+    trainer = with_key(stack, stack.key("trainer", "--scope", "train", "--scope", "read"))
     uploaded = trainer.run("datasets", "add", str(digits_zip), "--name", "digits")
     assert uploaded.returncode == 0, uploaded.stderr
     trained = trainer.run("train", "digits", "--model", "digits", *SMALL, "--watch")
     assert trained.returncode == 0, trained.stderr + stack.logs()
 
-    reader = with_key(stack, made(stack, "reader", "--scope", "read"))
+    reader = with_key(stack, stack.key("reader", "--scope", "read"))
     assert "digits" in reader.run("models", "list").stdout
     drawn = reader.run("sample", "digits", "--out", str(tmp_path / "x.png"))
     assert drawn.returncode == 3
     assert "scope sample" in drawn.stderr
     assert "403" in drawn.stderr
 
-    sampler = with_key(stack, made(stack, "sampler", "--scope", "sample", "--scope", "read"))
+    sampler = with_key(stack, stack.key("sampler", "--scope", "sample", "--scope", "read"))
     picture = tmp_path / "digit.png"
     assert sampler.run("sample", "digits", "--seed", "7", "--out", str(picture)).returncode == 0
     again = sampler.run("reproduce", str(picture))
@@ -82,7 +75,7 @@ def test_with_keys_for_each_the_whole_path_leads_through(stack: Stack, digits_zi
 
 
 def test_a_quota_that_is_used_up_is_said_in_words(stack: Stack) -> None:
-    slow = with_key(stack, made(stack, "slow", "--scope", "read", "--requests-per-second", "0.02"))
+    slow = with_key(stack, stack.key("slow", "--scope", "read", "--requests-per-second", "0.02"))
     assert slow.run("jobs", "list").returncode == 0
     refused = slow.run("jobs", "list")
     assert refused.returncode == 4
@@ -91,7 +84,7 @@ def test_a_quota_that_is_used_up_is_said_in_words(stack: Stack) -> None:
 
 
 def test_a_revoked_key_is_of_no_use(stack: Stack) -> None:
-    lost = with_key(stack, made(stack, "lost", "--scope", "admin"))
+    lost = with_key(stack, stack.key("lost", "--scope", "admin"))
     assert lost.run("jobs", "list").returncode == 0
     assert stack.run("keys", "revoke", "lost", "--data", str(stack.data)).returncode == 0
     assert lost.run("jobs", "list").returncode == 3

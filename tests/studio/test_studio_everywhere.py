@@ -3,14 +3,13 @@ screen."""
 
 import io
 import re
-import sys
 import zipfile
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pytest
-from browsing import LONG_TASK, PATIENCE, Look, longest_task
+from browsing import LONG_TASK, PATIENCE, Look, Shown, longest_tasks
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
@@ -72,13 +71,9 @@ def test_every_room_is_legible_and_as_wide_as_the_screen(look: Look, job: str, w
     "address", ["#/data", f"#/data/{NAME}", f"#/train?dataset={NAME}", "#/watch", "#/watch/JOB", "#/theory"]
 )
 def test_no_room_has_a_task_that_is_felt_as_it_comes(look: Look, browser: Browser, job: str, address: str) -> None:
-    longest: list[float] = []
-    for _ in range(3):  # other work on the machine makes tasks longer, and none shorter
-        shown = look("")
-        browser.start_tracing(page=shown.page, categories=["toplevel"])
+    def visit(shown: Shown) -> None:
         shown.go(address.replace("JOB", job))
         expect(shown.page.get_by_text(NAME).first).to_be_attached()
         shown.page.wait_for_timeout(1000)
-        longest.append(longest_task(browser.stop_tracing()))
-    sys.stdout.write(f"\n{address[:20]}: {', '.join(f'{one:.1f}' for one in longest)} ms\n")
-    assert min(longest) <= LONG_TASK
+
+    assert min(longest_tasks(browser, look, visit)) <= LONG_TASK

@@ -92,17 +92,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("reading")
     with running_stack(folder / "stack", GANYMEDE_API_KEYS_REQUIRED="true") as running:
         write_seeded(folder / "model.safetensors", network())
-        with Client(running.url, api_key=key(running, "maker", "admin")) as client:
+        with Client(running.url, api_key=running.key("maker", "--scope", "admin")) as client:
             client.models.upload(folder / "model.safetensors", name="guarded")
         yield running
-
-
-def key(stack: Stack, name: str, *scopes: str) -> str:
-    """A new key."""
-    asked = [word for scope in scopes for word in ("--scope", scope)]
-    made = stack.run("keys", "create", name, *asked, "--data", str(stack.data))
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
 
 
 @pytest.mark.parametrize("address", ["#/explore", "#/explore/guarded"])
@@ -110,7 +102,7 @@ def test_a_key_that_may_not_draw_is_told_so_and_how_one_is_made_that_may(
     look: Look, guarded: Stack, address: str, width: str
 ) -> None:
     shown = look(address, width, guarded.url)
-    shown.page.get_by_label("API key").fill(key(guarded, f"reader-{width}-{len(address)}", "read"))
+    shown.page.get_by_label("API key").fill(guarded.key(f"reader-{width}-{len(address)}", "--scope", "read"))
     shown.page.get_by_role("button", name="Come in").click()
     expect(shown.page.get_by_text("This key may not draw pictures")).to_be_visible()
     expect(shown.page.get_by_text("guarded").first).to_be_visible()

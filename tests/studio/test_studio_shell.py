@@ -18,13 +18,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-def key_of(stack: Stack, name: str) -> str:
-    """A new key that may do everything."""
-    made = stack.run("keys", "create", name, "--scope", "admin", "--data", str(stack.data))
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
-
-
 def test_the_page_comes_up_and_is_accessible(look: Look, width: str) -> None:
     shown = look("", width)
     shown.page.get_by_role("navigation", name="Rooms").wait_for()
@@ -104,7 +97,7 @@ def test_a_lost_connection_is_told_and_ends_by_itself(look: Look) -> None:
 
 
 def test_a_key_is_asked_for_traded_and_asked_for_again_once_revoked(look: Look, guarded: Stack, width: str) -> None:
-    key = key_of(guarded, f"reader-{width}")
+    key = guarded.key(f"reader-{width}", "--scope", "admin")
     shown = look("#/watch", width, guarded.url)
     shown.expected = True
     page = shown.page
@@ -125,7 +118,7 @@ def test_a_key_is_asked_for_traded_and_asked_for_again_once_revoked(look: Look, 
 
 @pytest.mark.parametrize("room", ["data", "watch", "explore", "train"])
 def test_an_empty_server_says_what_to_do_first(look: Look, guarded: Stack, room: str) -> None:
-    key = key_of(guarded, f"first-{room}")
+    key = guarded.key(f"first-{room}", "--scope", "admin")
     shown = look(f"#/{room}", "desktop", guarded.url)
     shown.expected = True
     shown.page.get_by_label("API key").fill(key)

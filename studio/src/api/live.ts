@@ -224,19 +224,27 @@ export function useLive(ids: readonly string[]): readonly LiveJob[] {
   return following.jobs;
 }
 
+/** A call that is made soon, and at most once a second however often it is asked for; and what takes it back. */
+function seldom(call: () => void): { soon: () => void; stop: () => void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let last = 0;
+  const made = (): void => {
+    timer = undefined;
+    last = Date.now();
+    call();
+  };
+  return {
+    soon: () => {
+      timer ??= setTimeout(made, Math.max(SHOW_EVERY, last + BETWEEN_NEWS - Date.now()));
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
 /** Have `heard` called, at most once a second, after events of these types, of any job; and on return to the page. */
 export function useNews(types: ReadonlySet<string>, heard: () => void): void {
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let last = 0;
-    const call = (): void => {
-      timer = undefined;
-      last = Date.now();
-      heard();
-    };
-    const soon = (): void => {
-      timer ??= setTimeout(call, Math.max(SHOW_EVERY, last + BETWEEN_NEWS - Date.now()));
-    };
+    const { soon, stop } = seldom(heard);
     const back = (): void => {
       if (document.visibilityState === "visible") soon();
     };
@@ -248,7 +256,7 @@ export function useNews(types: ReadonlySet<string>, heard: () => void): void {
     document.addEventListener("visibilitychange", back);
     return () => {
       wire.close();
-      clearTimeout(timer);
+      stop();
       document.removeEventListener("visibilitychange", back);
     };
   }, [types, heard]);
