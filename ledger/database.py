@@ -78,6 +78,7 @@ class Ledger:
     def writing(self) -> Iterator[Session]:
         """A session whose changes are committed together when the block ends, with the events told to `record`.
 
+        Others can write until its first statement; `still` keeps them out from the start.
         Raises Unavailable when the database is away; whether the commit had happened is then unknown.
         """
         with _away(), self._writers.begin() as session:

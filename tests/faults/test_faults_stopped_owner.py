@@ -51,7 +51,7 @@ def stop_owner(house: House, job: Job, worker: Process, draw: random.Random, sto
     child, held = house.child(worker), house.jobs.get(job.id)
     pids = stopped(worker, child)
     time.sleep(draw.uniform(0, 0.5))
-    with house.ledger.writing():  # not in the middle of a write: on SQLite nobody could then write until it goes on
+    with house.ledger.still():  # not in the middle of a write: on SQLite nobody could then write until it goes on
         send(pids, signal.SIGSTOP)
         eventually(lambda: all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids))
     successor = house.worker()

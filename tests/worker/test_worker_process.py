@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from servers import Redis
 from waiting import eventually, gone
@@ -115,9 +116,10 @@ def test_a_worker_stopped_beyond_its_lease_loses_the_job_and_cannot_write(
     stale = start_worker(bench)
     pid = bench.child_pid(job)
     eventually(lambda: bench.jobs.get(job.id).device)
-    with bench.ledger.writing():  # so that it is not stopped in the middle of a write, holding SQLite's lock
+    with bench.ledger.still():  # so that it is not stopped in the middle of a write, holding SQLite's lock
         for stopped in (stale.process.pid, pid):
             os.kill(stopped, signal.SIGSTOP)
+            eventually(lambda one=stopped: psutil.Process(one).status() == psutil.STATUS_STOPPED)
     start_worker(bench)
     eventually(lambda: bench.status(job) == "succeeded", 120)
     before = bench.jobs.get(job.id)
