@@ -109,6 +109,10 @@ def lines(label: str) -> Watcher:
     return show
 
 
+COUNTED = ("train", "prepare")
+"""Types of jobs that count images; of the others only the share that is done is known."""
+
+
 def facts(job: Job) -> str:
     """How far a job is, in words: `12,800 images, 3,100 images/s, 0:42 left`."""
     if job.status == "queued":
@@ -116,7 +120,7 @@ def facts(job: Job) -> str:
     progress = job.progress
     if progress is None:
         return ""
-    if job.type == "evaluate":
+    if job.type not in COUNTED:
         return how_far(job)
     rate = f"{progress.images_per_second:,.0f} images/s" if progress.images_per_second else ""
     left = f"{clock(progress.eta_seconds)} left" if progress.eta_seconds is not None and not job.ended else ""

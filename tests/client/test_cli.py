@@ -76,6 +76,18 @@ def test_watching_ends_with_the_jobs_own_end(
     assert ("out_of_memory: no memory left" in err) == (end == "failed")
 
 
+@pytest.mark.parametrize("type", ["project", "evaluate"])
+def test_jobs_that_count_no_images_are_watched_in_per_cent(
+    fake: Fake, capsys: pytest.CaptureFixture[str], type: str
+) -> None:
+    progress = {"images": 0, "total_images": None, "percent": 40.0}
+    fake.on("GET /v1/jobs/job_1", job("running", type=type, progress=progress), job("succeeded", type=type))
+    assert run(["jobs", "watch", "job_1"]) == 0
+    err = capsys.readouterr().err
+    assert "running 40 %" in err
+    assert "0 images" not in err
+
+
 def test_lists_are_tables_or_json(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     page = {"object": "list", "data": [job("running").body], "last_id": "job_1", "has_more": True}
     fake.on("GET /v1/jobs?status=running", Answer(200, page))

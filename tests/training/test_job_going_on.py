@@ -96,7 +96,7 @@ def test_in_its_model_it_counts_on_and_in_a_new_one_from_zero_over_a_budget_of_i
     before = 192 if same_model else 0
     saved = line.of(SavedCheckpoint)
     assert [c.images for c in saved] == [before + 64, before + 128]
-    assert [p.images for p in line.of(Preview)] == [before + 64, before + 128, before + 128]
+    assert [p.images for p in line.of(Preview)] == [before, before + 64, before + 128, before + 128]
     assert [m.images for m in line.of(Metrics)][-1] == before + 128
     assert load_generator(stocked.root / saved[-1].path).header.images == before + 128
     assert line.of(Done) == [Done(ended_by="images")]

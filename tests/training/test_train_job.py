@@ -14,8 +14,11 @@ from gan.recipes import RECIPES
 from gan.spec import TrainingSpec
 from worker.jobs import train
 from worker.protocol import Done, Metrics, Note, Preview, Progress, SavedCheckpoint, Started, Stop, Stopped
+from worker.training.data import TrainingData, open_packed
+from worker.training.preview import Preview as Painter
 from worker.training.state import new_state, state_tensors
 
+CPU = torch.device("cpu")
 SMALL = {"width": 8, "latent_dim": 6}
 EVERY_REPORT = {
     "loss_discriminator", "loss_generator", "penalty", "logit_real", "logit_fake", "value", "value_train",
@@ -165,7 +168,21 @@ def test_a_gpu_trains_stops_and_goes_on(stocked: Workshop, recipe: str) -> None:
 def test_checkpoints_and_previews_come_at_the_intervals_asked_for(stocked: Workshop) -> None:
     line = stocked.train("points", short(stocked, "points", "dcgan", checkpoint_every=64, preview_every=48))
     assert [c.images for c in line.of(SavedCheckpoint)] == [64, 128, 192]
-    assert [p.images for p in line.of(Preview)] == [48, 96, 144, 192, 192]
+    assert [p.images for p in line.of(Preview)] == [0, 48, 96, 144, 192, 192]
+
+
+def test_the_first_preview_is_what_the_generator_makes_before_it_has_learned(stocked: Workshop) -> None:
+    """It is there before the first step, however far the next; whoever goes on from a checkpoint paints none again."""
+    spec = short(stocked, "points", "dcgan", checkpoint_every=64, preview_every=1000)
+    line = stocked.train("points", spec, job="early")
+    assert next(type(told) for told in line.reports if isinstance(told, Preview | Progress | Metrics)) is Preview
+    assert [p.images for p in line.of(Preview)] == [0, 192]
+    first, last = ((stocked.root / p.path).read_bytes() for p in line.of(Preview))
+    assert first != last
+    data = TrainingData(open_packed(stocked.root / "datasets" / "points"), spec, CPU)
+    assert first == Painter(data, spec).draw(new_state(spec, CPU).players)
+    second = stocked.train("points", spec, job="early", epoch=2, resume=line.of(SavedCheckpoint)[:1])
+    assert [p.images for p in second.of(Preview)] == [192]
 
 
 def test_a_time_budget_ends_the_job_by_time(stocked: Workshop) -> None:

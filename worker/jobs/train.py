@@ -117,6 +117,8 @@ class TrainingJob:
         return None
 
     def _until_the_end(self) -> None:
+        if not self.state.counters.images:
+            self._preview()  # what the generator makes before it has learned anything
         while (ended_by := self.trainer.ended_by) is None or self.trainer.report_due:
             if self.line.stop is not None:
                 return self._stop(save=self.line.stop.save)
