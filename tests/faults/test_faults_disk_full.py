@@ -61,10 +61,10 @@ def started(farm: Farm, model: str) -> str:
 
 
 def check_intact(farm: Farm, model: str) -> None:
-    """Every file that the ledger names is what was written, and there are no halves of others.
+    """Every file that the ledger names is what was written, and no half of another has the name of a whole.
 
-    Whole ones that a holder wrote shortly before its successor's claim may lie there still: the next training of the
-    model sweeps them.
+    What a holder wrote, or was writing when it ended (`.partial`), shortly before its successor's claim may lie there
+    still: the next training of the model sweeps it.
     """
     for one in farm.checkpoints(model):
         farm.storage.verify(one.path, one.sha256)
@@ -75,12 +75,13 @@ def check_intact(farm: Farm, model: str) -> None:
     newest = max(epoch_of(path) for path in named)
     for path in left - named:
         assert epoch_of(path) < newest, path
-        safe_open(farm.storage.path(path), "numpy").keys()
+        if not path.endswith(".partial"):
+            safe_open(farm.storage.path(path), "numpy").keys()
 
 
 def epoch_of(path: str) -> int:
     """The epoch in a file's name."""
-    found = re.fullmatch(r"e(\d+)-ckpt_[0-9a-f]{24}\.(model|state)\.safetensors", path.rpartition("/")[2])
+    found = re.fullmatch(r"e(\d+)-ckpt_[0-9a-f]{24}\.(model|state)\.safetensors(\.partial)?", path.rpartition("/")[2])
     assert found, path
     return int(found[1])
 

@@ -88,7 +88,7 @@ def test_a_lost_connection_is_told_and_ends_by_itself(look: Look) -> None:
     shown.expected = True
     shown.page.get_by_role("navigation", name="Rooms").wait_for()
     shown.context.set_offline(True)
-    shown.page.get_by_role("link", name="Explore").click()
+    shown.page.get_by_role("link", name="Explore", exact=True).click()
     lost = shown.page.get_by_text("The server does not answer.").first
     expect(lost).to_be_visible()
     shown.keep("lost")
@@ -112,7 +112,7 @@ def test_a_key_is_asked_for_traded_and_asked_for_again_once_revoked(look: Look, 
     expect(page.get_by_role("button", name="Sign out")).to_be_attached()
     revoked = guarded.run("keys", "revoke", f"reader-{width}", "--data", str(guarded.data))
     assert revoked.returncode == 0, revoked.stderr
-    page.get_by_role("link", name="Explore").click()
+    page.get_by_role("link", name="Explore", exact=True).click()
     expect(page.get_by_role("heading", name="This server asks for a key")).to_be_visible()
 
 
