@@ -105,7 +105,7 @@ def create_app(settings: Settings, host: str = "127.0.0.1") -> FastAPI:
     errors.install(app)
     app.add_middleware(Lane)
     app.add_middleware(HangUp)
-    app.add_middleware(Idempotency)
+    app.add_middleware(Idempotency, routes=[route for router in ROUTERS for route in router.routes])
     app.add_middleware(BodyLimit, limit_of=lambda scope: body_limit(settings, scope))
     app.add_middleware(HeadAsGet)
     app.add_middleware(Gate, refused=overloaded)

@@ -6,7 +6,7 @@ meanwhile. Answers are held back until they are kept: whoever got one gets the s
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -17,6 +17,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gan.errors import Conflict, InvalidRequest, Unavailable
@@ -41,10 +42,13 @@ MARK: Final = b"\0boundary\0"
 
 
 class Idempotency:
-    """Serves each write under a key once. Knows the requests that this process serves now."""
+    """Serves each write under a key once. Knows the requests that this process serves now.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    `routes` are those that would serve what is answered as before.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        self.app, self.routes = app, routes
         self._serving: set[int] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +85,8 @@ class Idempotency:
         await body.drain()
         if row.digest not in (None, body.digest):
             raise misused("with another body")
+        matching = (route for route in self.routes if route.matches(request.scope)[0] is Match.FULL)
+        request.scope["route"] = next(matching, None)  # for those around, who count by it
         return await replayed(house, request.method, row, body.digest)
 
     async def _serve(self, house: House, row: Keyed, request: Request, send: Send) -> None:

@@ -25,7 +25,7 @@ class Meters:
         self.registry = registry = CollectorRegistry()
         self.requests = Histogram(
             "ganymede_http_request_seconds",
-            "Seconds from a request to the end of its answer.",
+            "Seconds from a request to the end of its answer, to the beginning of a stream of events.",
             ("method", "route", "status"),
             buckets=SECONDS[::3],
             registry=registry,

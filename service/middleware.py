@@ -34,7 +34,10 @@ _log = logging.getLogger("ganymede.requests")
 
 
 class Envelope:
-    """Gives each request an id, and each answer `X-Request-Id` and the seals; counts and times them."""
+    """Gives each request an id, and each answer `X-Request-Id` and the seals; counts and times them.
+
+    An answer without an end counts as given at `state.answered`.
+    """
 
     def __init__(self, app: ASGIApp, meters: Meters) -> None:
         self.app = app
@@ -61,10 +64,16 @@ class Envelope:
         try:
             await self.app(scope, receive, enveloped)
         finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
-            seconds = perf_counter() - began
-            self.meters.requests.labels(scope["method"], route, status).observe(seconds)
-            tell(scope, route, status, seconds)
+            route, ended = route_of(scope), perf_counter()
+            answered = scope["state"].get("answered", ended)
+            self.meters.requests.labels(scope["method"], route, status).observe(answered - began)
+            tell(scope, route, status, ended - began)
+
+
+def route_of(scope: Scope) -> str:
+    """A path with names in braces; `unmatched` where there is none. What the gate refuses has its own path as route."""
+    found: str | None = getattr(scope.get("route"), "path", None)
+    return found or (scope["path"] if scope["path"] in GATED else "unmatched")
 
 
 def tell(scope: Scope, route: str, status: str, seconds: float) -> None:

@@ -8,6 +8,7 @@ sse-starlette nor FastAPI's own class can do, and neither bounds what a watcher 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Final
 
 from starlette.responses import Response
@@ -78,8 +79,10 @@ class Stream(Response):
         self._feeds = feeds
 
     async def _serve(self, contents: Contents, scope: Scope, receive: Receive, send: Send) -> None:
+        state = scope.setdefault("state", {})
+        state["answered"] = perf_counter()  # what follows takes as long as somebody listens
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        if scope.get("state", {}).get("head"):
+        if state.get("head"):
             await send({"type": "http.response.body"})
             return
         gone = asyncio.create_task(hung_up(receive))

@@ -1,10 +1,13 @@
 """`/metrics`: what a Prometheus server reads."""
 
+import time
+
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sampling_kit import ask, publish, sampling_service
 from seeded import network
+from waiting import eventually
 
 from gan.errors import Unavailable
 from service.engine.batcher import Batcher
@@ -60,6 +63,27 @@ def test_requests_are_counted_by_route_and_status_and_jobs_by_queue_and_status(s
     assert of(found, counted, method="GET", route="unmatched", status="404") == 1
     assert of(found, counted, method="HEAD", route="/v1/models/{model}", status="200") == 1
     assert of(found, "jobs", queue="light", status="queued") == 1
+
+
+def test_a_write_that_is_answered_as_before_is_counted_with_its_route(service) -> None:
+    for _ in range(3):
+        sent = {"data": {"name": "once"}, "files": {"file": ("points.csv", b"x,y\n1,2\n3,4\n")}}
+        answer = service.http.post("/v1/datasets", **sent, headers={"Idempotency-Key": "once"})
+    assert answer.headers["idempotency-replayed"] == "true"
+    found = scraped(service)
+    assert of(found, "http_request_seconds_count", method="POST", route="/v1/datasets", status="202") == 3
+
+
+def test_a_stream_is_counted_by_when_it_began_and_not_by_how_long_somebody_listened(service) -> None:
+    with service.http.stream("GET", "/v1/events", headers={"Accept": "text/event-stream"}) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        time.sleep(1.2)
+    labels = {"method": "GET", "route": "/v1/events", "status": "200"}
+    sample = ("ganymede_http_request_seconds_count", tuple(sorted(labels.items())))
+    found = eventually(lambda: one if sample in (one := scraped(service)) else None)
+    assert of(found, "http_request_seconds_count", **labels) == 1
+    assert of(found, "http_request_seconds_sum", **labels) < 1
 
 
 def test_what_is_refused_is_counted_and_one_application_does_not_count_for_another() -> None:
