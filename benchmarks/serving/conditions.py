@@ -35,7 +35,9 @@ from gan.images import STILLS
 from gan.networks.build import build_discriminator, build_generator, parameter_count
 from ganymede import Client
 
-HEAD: Final = "POST /v1/samples HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
+HEAD: Final = (
+    "POST /v1/samples HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
+)
 SEEDS: Final = itertools.count(10_000_000)
 CALLERS: Final = 32
 OVERLOAD: Final = 4
@@ -54,7 +56,9 @@ class Seen:
     unhelpful: int = 0
 
     def row(self) -> str:
-        """A line of the table."""
+        """A line of the table. RuntimeError where nothing was answered."""
+        if not self.seconds:
+            raise RuntimeError(f"nothing was answered: {dict(self.statuses)}")
         spent = time.perf_counter() - self.began
         quick = np.percentile(self.refused, [50, 99]) * 1000 if self.refused else (0.0, 0.0)
         p50, p99 = np.percentile(self.seconds, [50, 99]) * 1000
