@@ -1,5 +1,7 @@
 """More sampling requests than may wait: refused at once, before their bodies are read, and counted."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from sampling_kit import ask, publish, sampling_service
 from seeded import network
 
+from benchmarks.serving import conditions
 from gan.errors import Unavailable
 
 Check = Callable[..., dict[str, Any]]
@@ -46,3 +49,14 @@ def test_where_there_is_room_nothing_is_refused(service) -> None:
     engine._batcher._max_waiting = -1
     with pytest.raises(Unavailable):
         engine.refuse_overload()
+
+
+def test_the_benchmark_of_conditions_is_answered(service) -> None:
+    """Its requests are written by hand, by a caller that does as little as can be."""
+    publish(service, "dcgan", network("plain"))
+    seen = asyncio.run(conditions.closed_loop(service.http.base_url.port, 2, 0.3))
+    assert set(seen.statuses) == {200}
+    assert len(seen.seconds) == seen.statuses[200]
+    assert "a second" in seen.row()
+    with pytest.raises(RuntimeError, match="403"):
+        conditions.Seen(statuses=Counter({403: 2})).row()
