@@ -141,7 +141,7 @@ def test_a_job_whose_time_is_spent_does_not_succeed_with_untrained_networks(
     """Going back to the beginning with no time left would end in success and a generator that was never trained."""
     workshop.pack("points", blobs(700))
     spec = workshop.spec("points", recipe="dcgan", max_seconds=0.5, batch_size=16, network=SMALL)
-    breaking_above(0.0, monkeypatch, after=2)
+    breaking_above(0.0, monkeypatch)
     line = RecordingLine()
     with pytest.raises(Diverged, match="no time is left to begin anew; try a learning_rate") as ended:
         workshop.train("points", spec.model_copy(update={"report_every": 10**9}), line=line)
