@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from gan.plots import moving, scatter, trail
+from gan.plots import Backdrop, moving, scatter, trail
 
 
 def ink(picture):
@@ -80,3 +80,39 @@ def test_a_moving_dot_follows_the_walk():
     assert dots[1][1] > dots[0][1] + 100
     assert dots[1][0] == pytest.approx(dots[0][0], abs=1)
     assert dots[2][0] < dots[1][0] - 100
+
+
+def grey(picture):
+    """Where a plot is as grey as what stands behind; letters, whose edges are of all greys, stand outside the axes."""
+    return np.argwhere((picture[:425, 70:] == 0xC8).all(axis=2))
+
+
+BEHIND = np.random.default_rng(1).uniform(-1, 1, size=(400, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 1e30])
+def test_axes_are_those_of_what_stands_behind_whatever_the_points_do(spread):
+    """The backdrop's outermost dots are where they were: between two pictures nothing jumps but the points."""
+    points = np.random.default_rng(2).normal(0, spread, size=(50, 2)).astype(np.float32)
+    picture = scatter(points, behind=Backdrop(BEHIND))
+    alone = grey(scatter(np.full((1, 2), 1e30, np.float32), behind=Backdrop(BEHIND)))
+    assert len(grey(picture)) > len(alone) / 2
+    assert set(map(tuple, grey(picture))) <= set(map(tuple, alone))
+
+
+def test_a_histogram_has_the_bars_of_what_stands_behind_as_if_there_were_as_many():
+    """Half as wide as the data, and twice as high, therefore."""
+    values = np.random.default_rng(3).uniform(-0.5, 0.5, 2000).astype(np.float32)[:, None]
+    picture = scatter(values, behind=Backdrop(np.concatenate([2 * values, 2 * values])))
+    bars, shadow = (np.ptp(found, axis=0) for found in (ink(picture), grey(picture)))
+    assert bars[1] / shadow[1] == pytest.approx(0.5, abs=0.05)
+    assert bars[0] / shadow[0] == pytest.approx(2, rel=0.2)
+
+
+def test_numbers_over_their_condition_have_the_data_behind_them():
+    x = np.linspace(0.2, 1, 400, dtype=np.float32)[:, None]
+    picture = scatter(0 * x, conditions=x, behind=Backdrop(x, x))
+    rows, columns = np.ptp(grey(picture), axis=0)
+    assert rows > 200
+    assert columns > 200
+    assert np.ptp(ink(picture), axis=0)[0] < 20

@@ -142,6 +142,7 @@ def test_one_goes_back_through_a_training_to_where_it_warned(look: Look, ended: 
     expect(pictures(shown)).to_have_attribute("alt", re.compile("after 1,500 images"))
     shown.page.get_by_text("overfitting").wait_for()
     expect(shown.page.get_by_text("What helps: augment diffaugment")).to_be_visible()
+    expect(shown.page.get_by_text("Grey: the data.")).to_have_count(0)  # these are images
     shown.accessible()
     shown.keep("watch-one")
 
@@ -174,6 +175,7 @@ def test_trainings_ticked_in_the_list_are_laid_over_one_another(look: Look, ende
     names = ("ring-dcgan · dcgan", "ring-minimax · minimax")
     for name in names:
         expect(shown.page.get_by_role("img", name=f"What {name} draws after 640 images")).to_be_visible()
+    expect(shown.page.get_by_text("Grey: the data.")).to_be_visible()
     losses = shown.page.get_by_role("figure", name=re.compile("^Losses: "))
     expect(losses).to_have_accessible_name(re.compile(f"{names[0]}: generator.*{names[1]}: generator"))
     expect(shown.page.get_by_text("Good to know: saturating loss")).to_be_visible()

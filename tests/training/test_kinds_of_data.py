@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from training_kit import Workshop, pictures
+from training_kit import Workshop, blobs, pictures
 
 from gan.checkpoint import load_generator
 from gan.spec import DatasetFacts, ImageShape, TrainingSpec
 from worker.protocol import Preview, SavedCheckpoint
-from worker.training.data import MOST_KEPT_CONDITIONS, Packed, TrainingData
+from worker.training.data import MOST_KEPT_CONDITIONS, Packed, TrainingData, open_packed
+from worker.training.preview import POINTS
 from worker.training.preview import Preview as Painter
 
 
@@ -53,6 +54,26 @@ def test_a_preview_of_images_with_numbers_has_a_row_a_condition_and_the_same_see
     assert (rows == rows[:, :1]).all()
     assert len(rows[:, 0].unique(dim=0)) > 4
     assert painter.seeds == list(range(8)) * 8
+
+
+@pytest.mark.parametrize("with_numbers", [False, True])
+def test_a_cloud_stands_before_training_points_in_the_data_s_units(workshop: Workshop, *, with_numbers: bool) -> None:
+    """Also where the networks go on in the units of other data, and with each point's own numbers."""
+    points = blobs(5000)
+    workshop.pack("points", points, 3 * points[:, :1] if with_numbers else None)
+    spec = tiny(workshop, "points", recipe="dcgan")
+    data = TrainingData(open_packed(workshop.root / "datasets/points"), spec, torch.device("cpu"))
+    data.standardise_by(torch.tensor([7.0, -3.0]), torch.tensor([0.5, 4.0]))
+    behind = Painter(data, spec).behind
+    assert behind is not None
+    assert len(behind.points) == POINTS
+    own = points[data.train_rows]
+    nearest = np.abs(behind.points[:, None] - own).sum(axis=2).argmin(axis=1)
+    assert np.allclose(behind.points, own[nearest], atol=1e-5)
+    assert len(set(nearest)) == POINTS
+    assert (behind.conditions is not None) == with_numbers
+    if behind.conditions is not None:
+        assert np.allclose(behind.conditions, 3 * behind.points[:, :1], atol=1e-4)
 
 
 def test_many_different_conditions_are_carried_evenly_spread(workshop: Workshop) -> None:

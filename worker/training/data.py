@@ -69,6 +69,12 @@ def moments(data: NDArray[Any], rows: NDArray[np.int64]) -> tuple[NDArray[np.flo
     return mean, np.sqrt(squares / len(rows))
 
 
+def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """So many of these rows at most, evenly spread."""
+    places = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64)
+    return rows[places]
+
+
 class TrainingData:
     """Batches of a packed dataset, ready for the networks."""
 
@@ -119,6 +125,11 @@ class TrainingData:
         x = (raw.float() - self.mean) / self.std
         return x.permute(0, 3, 1, 2).contiguous(memory_format=self.memory_format) if self.images else x
 
+    def in_units(self, x: Tensor) -> NDArray[np.float32]:
+        """Standardised points (n, D) in the data's units."""
+        points: NDArray[np.float32] = (x * self.std + self.mean).cpu().numpy()
+        return points
+
     def condition(self, index: Tensor) -> Tensor | None:
         """c (n, size) of those rows: one-hot for classes, the numbers for vectors, None when unconditional.
 
@@ -153,8 +164,7 @@ class TrainingData:
         assert self._inputs is not None
         bytes_each = int(np.prod(self._inputs.shape[1:]))
         most = max(1, min(MOST_KEPT_INPUTS, MOST_KEPT_BYTES // bytes_each))
-        spread = np.linspace(0, len(self.train_rows) - 1, min(most, len(self.train_rows))).round().astype(np.int64)
-        kept = self.condition(torch.from_numpy(self.train_rows[spread]).to(self.device))
+        kept = self.condition(torch.from_numpy(spread(self.train_rows, most)).to(self.device))
         assert kept is not None
         return kept
 

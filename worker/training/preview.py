@@ -1,4 +1,4 @@
-"""The same seeds drawn again and again while a model learns: a grid of images, or a cloud of points.
+"""The same seeds drawn again and again while a model learns: a grid of images, or a cloud of points before the data.
 
 Of pairs a row is one input, the input itself first, and then what several z make of it.
 """
@@ -11,7 +11,7 @@ from gan import images, plots
 from gan.errors import Diverged
 from gan.latents import draw_condition, draw_label, latents
 from gan.spec import TrainingSpec
-from worker.training.data import TrainingData
+from worker.training.data import TrainingData, spread
 from worker.training.players import Players
 
 GRID_SIDE = 8
@@ -33,6 +33,7 @@ class Preview:
         self.seeds = [i % GRID_SIDE if kind != "none" and data.images else i for i in range(self.count)]
         self.labels = np.array(self._labels() if kind == "class" else [])
         self.conditions = self._conditions()
+        self.behind = None if data.images else backdrop(data)
 
     def _labels(self) -> list[int]:
         """The row's class; for points, drawn by the data's frequencies."""
@@ -80,10 +81,16 @@ class Preview:
         return np.concatenate([inputs[:, None], rows], axis=1).reshape(-1, *pixels.shape[1:])
 
     def _cloud(self, made: torch.Tensor) -> NDArray[np.uint8]:
-        points = (made * self.data.std + self.data.mean).cpu().numpy()
         labels = self.labels if len(self.labels) else None
-        return plots.scatter(points, labels=labels, conditions=self._plotted_conditions())
+        conditions = self._plotted_conditions()
+        return plots.scatter(self.data.in_units(made), labels=labels, conditions=conditions, behind=self.behind)
 
     def _plotted_conditions(self) -> NDArray[np.float32] | None:
         """What goes along x where a point has one coordinate: conditions, but not one-hot classes."""
         return None if len(self.labels) or self.conditions is None else self.conditions.numpy()
+
+
+def backdrop(data: TrainingData) -> plots.Backdrop:
+    """Training points, evenly spread over the rows: what the generator's are to become, and what the axes show."""
+    x, c = data.batch(spread(data.train_rows, POINTS))
+    return plots.Backdrop(data.in_units(x), None if c is None else c.cpu().numpy())

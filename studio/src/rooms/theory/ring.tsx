@@ -232,7 +232,7 @@ function Target({ name }: { name: string }) {
         width="480"
         height="480"
       />
-      <p class="quiet">What each of them is to draw.</p>
+      <p class="quiet">What each of them is to draw. It stands in grey behind what they do.</p>
     </figure>
   );
 }

@@ -9,7 +9,7 @@ import { counted } from "../../ui/words";
 import { type Pictures, previewAt } from "./pictures";
 import type { Reel } from "./reel";
 import { colorAt, nameOf } from "./series";
-import { named } from "./words";
+import { named, ofPoints } from "./words";
 
 /** What the trainings draw from the same seeds at one moment, side by side, and the moment to be chosen. */
 export function Walls({ lives, reel }: { lives: readonly LiveJob[]; reel: Reel }) {
@@ -20,6 +20,9 @@ export function Walls({ lives, reel }: { lives: readonly LiveJob[]; reel: Reel }
           <Wall key={live.id} live={live} reel={reel} color={lives.length > 1 ? colorAt(place) : null} />
         ))}
       </div>
+      {lives.some((live) => ofPoints(live.job.value)) && (
+        <p class="quiet">Grey: the data. In colour: what is drawn from the same seeds throughout.</p>
+      )}
       <Scrubber reel={reel} />
       <div class="row">
         {lives.map((live) => (

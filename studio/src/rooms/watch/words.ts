@@ -16,6 +16,12 @@ export function titled(job: Job): string {
   return [named(job), recipeOf(job)].filter(Boolean).join(" · ");
 }
 
+/** Whether a training learns points, which its previews show before the data's own. */
+export function ofPoints(job: Job | null): boolean {
+  const network = job?.spec.network as { shape?: { kind?: string } } | undefined;
+  return network?.shape?.kind === "points";
+}
+
 export const KINDS: Record<Job["type"], string> = {
   train: "Training",
   evaluate: "Evaluation",
