@@ -177,6 +177,18 @@ class Fuzz:
         with suppress(FlakyStrategyDefinition):
             Walk.run(settings=settings(settings_for(WALKS), stateful_step_count=steps))
 
+    def broken_bodies(self) -> None:
+        """To each call that takes JSON what is none."""
+        for found in self.schema.get_all_operations():
+            operation = found.ok()
+            if "application/json" not in operation.get_request_payload_content_types():
+                continue
+            for content in BROKEN:
+                case = operation.Case(path_parameters=dict.fromkeys(NAMED.findall(operation.path), "nobody"))
+                headers, url = {"Content-Type": "application/json"}, self.running.url + case.formatted_path
+                answer = self.session.request(case.method, url, data=content, headers=headers, timeout=TIMEOUT)
+                self.answer(case, Response.from_requests(answer, verify=False))
+
     def uploads(self, count: int) -> None:
         """So many forms, good and bad, to each call that takes a file."""
         good = {"create_dataset": FILES["create_dataset"], "create_model": (("pets.safetensors", self._checkpoint()),)}
@@ -195,6 +207,7 @@ class Fuzz:
         """Calls and walks in turn, each time others, until there were so many requests."""
         while self.requests < requests:
             self.every_call(examples)
+            self.broken_bodies()
             self.uploads(examples)
             calls = self.requests
             while self.requests < min(requests, 2 * calls):
@@ -248,6 +261,10 @@ def settings_for(examples: int) -> settings:
 # ---- values that lead somewhere ----
 
 OURS = re.compile(r"(job|ds|mdl|ckpt)_")
+NAMED = re.compile(r"{(\w+)}")
+"""A parameter in a path."""
+BROKEN = (b'{"model": ', b"\xa5", b"", b"[" * 10_000)
+"""Bodies that are no JSON."""
 NAMES = {"create_job": "model", "create_estimate": "model", "create_dataset": "name", "create_model": "name"}
 """Call → the field of its body that gives something new a name."""
 PICTURE = b64encode(png()).decode()

@@ -20,6 +20,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_calls_and_walks_along_the_links_are_answered_as_documented(running: Running) -> None:
     fuzz = Fuzz(running)
     fuzz.every_call(1)
+    fuzz.broken_bodies()
     fuzz.uploads(20)
     fuzz.walks(steps=10)
     assert not fuzz.findings, fuzz.report()
