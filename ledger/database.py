@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from alembic import command
@@ -35,6 +36,9 @@ EVENT_LOCK = 0x67616E79
 
 STILL = ("jobs", "datasets", "models", "checkpoints", "previews")
 """The tables that name files, in the order in which writers come to them."""
+
+FEW_BYTES = 2**16
+"""Free bytes with which SQLite cannot so much as open a ledger: beside it lies an index of 32 KiB, and the log."""
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -71,7 +75,7 @@ class Ledger:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session for reads, one snapshot on SQLite. Raises Unavailable when the database is away."""
-        with _away(), self._readers() as session:
+        with self._away(), self._readers() as session:
             yield session
 
     @contextmanager
@@ -81,7 +85,7 @@ class Ledger:
         Others can write until its first statement; `still` keeps them out from the start.
         Raises Unavailable when the database is away; whether the commit had happened is then unknown.
         """
-        with _away(), self._writers.begin() as session:
+        with self._away(), self._writers.begin() as session:
             yield session
             _write_events(session)
 
@@ -92,7 +96,7 @@ class Ledger:
         Raises Unavailable when the database is away.
         """
         options = {} if self._sqlite else {"isolation_level": "REPEATABLE READ"}
-        with _away(), self._engine.execution_options(**options).begin() as connection:
+        with self._away(), self._engine.execution_options(**options).begin() as connection:
             yield connection
 
     @contextmanager
@@ -126,7 +130,7 @@ class Ledger:
         """Bring the schema to this program's version; makes the database file where there is none."""
         if self._sqlite and self.url.database:
             _make_folder(Path(self.url.database).parent)
-        with _away(), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        with self._away(), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
             if not self._sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
             _refuse_unknown(MigrationContext.configure(connection).get_current_revision())
@@ -148,12 +152,34 @@ class Ledger:
     def _version(self) -> str | None:
         if self._sqlite and not Path(self.url.database or "").exists():
             return None
-        with _away(), self._engine.connect() as connection:
+        with self._away(), self._engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
+        """The one place where a database that cannot be reached becomes Unavailable."""
+        try:
+            yield
+        except PoolTimeout as error:
+            raise Unavailable("the database is busy: no connection became free") from error
+        except (OperationalError, InterfaceError, InternalError) as error:
+            if not _is_away(error):
+                raise
+            reason = str(error.orig).splitlines()[0] + ("; its disk is full" if self._disk_full() else "")
+            raise Unavailable("the database cannot be reached", reason=reason) from error
+
+    def _disk_full(self) -> bool:
+        """Whether SQLite has no room for its files, which it calls an I/O error where it opens them."""
+        if not self._sqlite:
+            return False
+        try:
+            return disk_usage(Path(str(self.url.database)).parent).free < FEW_BYTES
+        except OSError:
+            return False
 
 
 def record(session: Session, job_id: str, type: str, data: dict[str, Any]) -> None:
@@ -265,20 +291,6 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
-
-
-@contextmanager
-def _away() -> Iterator[None]:
-    """The one place where a database that cannot be reached becomes Unavailable."""
-    try:
-        yield
-    except PoolTimeout as error:
-        raise Unavailable("the database is busy: no connection became free") from error
-    except (OperationalError, InterfaceError, InternalError) as error:
-        if not _is_away(error):
-            raise
-        reason = str(error.orig).splitlines()[0]
-        raise Unavailable("the database cannot be reached", reason=reason) from error
 
 
 def _is_away(error: DBAPIError) -> bool:

@@ -19,6 +19,9 @@ from fault_farm import Cluster, Farm, eventually, farm_in, same
 from fault_table import row
 from safetensors import safe_open
 
+from gan.errors import Unavailable
+from ledger.database import Ledger
+
 IMAGES, EVERY = 8_000, 800
 WIDE = {"network": {"width": 64}}
 """A checkpoint of half a megabyte."""
@@ -248,6 +251,23 @@ def full_altogether(farm: Farm, disk: Disk, model: str, leave: int, seconds: flo
     check_intact(farm, model)
     assert not farm.told(job, "job.requeued") or {e["reason"] for e in farm.told(job, "job.requeued")} == {"released"}
     return found
+
+
+def test_a_ledger_on_a_full_disk_says_so_and_opens_when_there_is_room(tmp_path: Path) -> None:
+    """SQLite has files of its own beside it, which it makes when it is opened, and calls their lack an I/O error."""
+    with disk_at(tmp_path / "disk", 4) as disk:
+        url = f"sqlite:///{disk.root}/ledger.sqlite3"
+        with closing(Ledger(url)) as ledger:
+            ledger.migrate()
+        disk.fill()
+        with (
+            closing(Ledger(url)) as ledger,
+            pytest.raises(Unavailable, match="; its disk is full"),
+        ):
+            ledger.check_version()
+        disk.empty()
+        with closing(Ledger(url)) as ledger:
+            ledger.check_version()
 
 
 SHARES = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9]
