@@ -2,7 +2,8 @@
 
     python -m benchmarks.serving.parts
 
-One thread unless said otherwise, in turns, medians. OpenVINO and ONNX Runtime are measured where they are installed.
+One thread unless said otherwise, in turns, medians. OpenVINO, ONNX Runtime, ISA-L and zlib-ng are measured where
+they are installed.
 """
 
 import threading
@@ -14,6 +15,7 @@ from io import BytesIO
 from statistics import median
 from typing import Any, Final
 
+import deflate
 import numpy as np
 import torch
 from PIL import Image
@@ -49,8 +51,8 @@ def pillow(picture: png.Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def encoders() -> None:
-    """A picture of an untrained generator, a smooth one, and a large one."""
+def pictures() -> dict[str, png.Pixels]:
+    """One of an untrained generator, a smooth one, and a large one."""
     rng = np.random.default_rng(0)
     with torch.inference_mode():
         noise = to_uint8(generator()(torch.randn(1, SPEC.latent_dim)).numpy())[0]
@@ -60,10 +62,32 @@ def encoders() -> None:
     )
     small = smooth.clip(0, 255).astype(np.uint8)
     large = np.asarray(Image.fromarray(small).resize((1024, 1024), Image.Resampling.BICUBIC))
-    for name, picture in {"noise, 64²": noise, "smooth, 64²": small, "smooth, 1024²": large}.items():
+    return {"noise, 64²": noise, "smooth, 64²": small, "smooth, 1024²": large}
+
+
+def encoders() -> None:
+    """Our PNGs, and Pillow's."""
+    for name, picture in pictures().items():
         spent = milliseconds({"pillow": lambda p=picture: pillow(p), "ours": lambda p=picture: png.encoded(p, {})})
         sizes = {"pillow": len(pillow(picture)), "ours": len(png.encoded(picture, {}))}
         print(f"PNG, {name}: " + "; ".join(f"{k} {spent[k]:.3f} ms, {sizes[k]} bytes" for k in spent), flush=True)
+
+
+def compressors() -> None:
+    """What can compress the filtered rows of a picture, at the level that is fastest for its size."""
+    ways: dict[str, Callable[[png.Pixels], bytes | bytearray]] = {"libdeflate": lambda x: deflate.zlib_compress(x, 1)}
+    for module, levels_of_it in {"isal.isal_zlib": (1, 3), "zlib_ng.zlib_ng": (1, 2), "zlib": (1,)}.items():
+        try:
+            library = import_module(module)
+        except ImportError:
+            print(f"{module} is not installed")
+            continue
+        ways |= {f"{module} {level}": lambda x, c=library.compress, n=level: c(x, n) for level in levels_of_it}
+    for name, picture in pictures().items():
+        rows = png.filtered(picture)
+        spent = milliseconds({way: lambda w=compress, r=rows: w(r) for way, compress in ways.items()}, 200)
+        said = (f"{way} {spent[way]:.3f} ms, {len(compress(rows))} bytes" for way, compress in ways.items())
+        print(f"compressed, {name}: " + "; ".join(said), flush=True)
 
 
 def served() -> nn.Module:
@@ -156,6 +180,7 @@ def main() -> None:
     """Measure and print."""
     torch.set_num_threads(1)
     encoders()
+    compressors()
     to_picture()
     runtimes()
     for _ in range(3):
