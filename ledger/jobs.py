@@ -262,10 +262,17 @@ class Jobs:
             record(session, id, "job.started", {"device": device, "epoch": epoch})
 
     def note(self, id: str, epoch: int, type: str, data: dict[str, Any]) -> None:
-        """Write an event. Raises LostClaim."""
+        """Write an event. Raises LostClaim.
+
+        A training that recovered, `job.recovered`, takes back what its series and its previews have of the path that it
+        gave up: all beyond its `to_images`.
+        """
         with self._ledger.writing() as session:
             lock(session, id, epoch)
             record(session, id, type, data)
+            if type == "job.recovered":
+                for table in (MetricsTable, PreviewRow):
+                    session.execute(delete(table).where(table.job_id == id, table.images > data["to_images"]))
 
     def estimated(self, id: str, epoch: int, news: dict[str, Any]) -> None:
         """What the holder now expects the job to take; what it does not know stays as it was. Raises LostClaim."""

@@ -303,7 +303,8 @@ async def list_job_events(
     A stream tells each event as `id: NUMBER`, `event: TYPE`, `data: EVENT`, beginning after `Last-Event-ID`, else after
     `after`. Between these, without an id: `event: job` with the job, at first and whenever anything about it has
     changed, and `event: metrics` with rows of its series (those that are new; with `metrics_after`, at first those
-    beyond so many images). Rows replace earlier ones at as many images. A comment is sent where nothing else is for 15
+    beyond so many images). Rows replace earlier ones at as many images; `job.recovered` takes back those beyond its
+    `to_images`. A comment is sent where nothing else is for 15
     seconds. The stream ends after the event that ends the job; whoever comes again then gets 204. It may end before
     (the server ends, or the watcher does not read): come again with `Last-Event-ID`, as browsers do by themselves.
     """

@@ -89,6 +89,20 @@ def test_metrics_and_previews_are_keyed_by_images_seen(jobs: Jobs, make: Maker) 
     assert [(row.images, row.path[-7:]) for row in jobs.previews(job.id)] == [(100, "0.1.png"), (200, "0.3.png")]
 
 
+def test_a_training_that_recovers_takes_back_the_path_that_it_gave_up(jobs: Jobs, make: Maker) -> None:
+    """The newest preview is then of what it goes on from, not of what broke; another job's stay."""
+    job, other = make.held(), make.held()
+    for held in (job, other):
+        for images in (100, 200, 300):
+            jobs.add_metrics(held.id, held.epoch, images, {"loss": 0.1})
+            jobs.add_preview(held.id, held.epoch, images, f"previews/{held.id}/{images}.png")
+    jobs.note(job.id, job.epoch, "job.recovered", {"from_images": 300, "to_images": 200})
+    for held, kept in ((job, [100, 200]), (other, [100, 200, 300])):
+        assert [row.images for row in jobs.metrics(held.id)] == kept
+        assert [row.images for row in jobs.previews(held.id)] == kept
+    assert jobs.events_after(job.id)[-1].data == {"from_images": 300, "to_images": 200}
+
+
 def test_not_a_number_never_enters_the_ledger(jobs: Jobs, make: Maker) -> None:
     job = make.held()
     with pytest.raises(Exception, match="not JSON compliant"):

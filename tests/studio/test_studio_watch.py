@@ -1,5 +1,6 @@
 """The Watch room: trainings seen as they happen, steered, gone back through, and laid over one another."""
 
+import json
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -162,6 +163,41 @@ def test_one_goes_back_through_a_training_to_where_it_warned(look: Look, ended: 
         shown.page.get_by_role("button", name="as GIF").click()
     assert Path(download.value.path()).read_bytes().startswith(b"GIF89a")
     expect(shown.page.get_by_role("link", name="Explore by-heart at 1,500 images")).to_be_visible()
+
+
+def frame(type: str, data: Any, number: int | None = None) -> str:
+    """A message of an event stream."""
+    head = "" if number is None else f"id: {number}\n"
+    return f"{head}event: {type}\ndata: {json.dumps(data)}\n\n"
+
+
+def told(job: dict[str, Any], *happened: tuple[str, dict[str, Any]]) -> str:
+    """A stream that tells a job, a row of its series that nobody has any more, and these events."""
+    given_up = {"object": "metrics", "job": job["id"], "data": [{"images": 10**6, "loss_generator": 1.0}]}
+    same = {"object": "event", "job": job["id"], "created_at": job["created_at"]}
+    events = [
+        frame(type, {"id": n, "type": type, "data": data} | same, n) for n, (type, data) in enumerate(happened, 1)
+    ]
+    return "".join([frame("job", job), frame("metrics", given_up), *events])
+
+
+def test_what_a_training_gave_up_when_it_recovered_is_not_shown(
+    look: Look, client: Client, ended: dict[str, Job]
+) -> None:
+    """It had previews at 0, 80 and 160 images, went back to 80, and had another at 240."""
+    job = client.jobs.http.get(f"/v1/jobs/{ended['ring-dcgan'].id}").json()
+    saved = [("preview.saved", {"images": images}) for images in (0, 80, 160, 240)]
+    recovered = ("job.recovered", {"message": "NaN", "field": "learning_rate", "from": 1, "to": 0.25, "to_images": 80})
+    story = told(job, *saved[:3], recovered, saved[3], ("job.succeeded", {}))
+    shown = opened(look, "#/watch")
+    shown.page.route(
+        re.compile(r"/v1/events\?job="), lambda route: route.fulfill(body=story, content_type="text/event-stream")
+    )
+    shown.page.evaluate("job => { location.hash = `#/watch/${job}`; }", job["id"])
+    expect(shown.page.get_by_text("preview 3 of 3")).to_be_visible()
+    shown.page.get_by_text("Numbers", exact=True).click()
+    series = client.jobs.metrics(job["id"])
+    expect(shown.page.get_by_role("row", name=re.compile("^reports "))).to_have_text(f"reports{len(series)}")
 
 
 def test_trainings_ticked_in_the_list_are_laid_over_one_another(look: Look, ended: dict[str, Job], width: str) -> None:

@@ -23,6 +23,7 @@ export class LiveJob {
   /** Whether its last event was told. */
   ended = false;
   private more: { job: Job | null; rows: Row[]; events: Event[] } = { job: null, rows: [], events: [] };
+  private meanwhile: Row[] | null = null;
   private last = 0;
 
   constructor(readonly id: string) {}
@@ -30,8 +31,13 @@ export class LiveJob {
   /** Take in a message; it shows once `show` is called. */
   tell(type: string, data: unknown): void {
     if (type === "job") this.more.job = data as Job;
-    else if (type === "metrics") this.more.rows.push(...(data as { data: Row[] }).data);
+    else if (type === "metrics") this.measured((data as { data: Row[] }).data);
     else this.happened(data as Event);
+  }
+
+  private measured(rows: readonly Row[]): void {
+    this.more.rows.push(...rows);
+    this.meanwhile?.push(...rows);
   }
 
   private happened(event: Event): void {
@@ -39,6 +45,15 @@ export class LiveJob {
     this.last = event.id;
     this.ended = ENDS.has(event.type);
     this.more.events.push(event);
+    if (event.type === "job.recovered") void this.reread();
+  }
+
+  /** The series as it is now: of the path that a training gave up no message takes the rows back. */
+  private async reread(): Promise<void> {
+    const meanwhile: Row[] = [];
+    this.meanwhile = meanwhile;
+    const now = await get<{ data: Row[] }>(`/v1/jobs/${this.id}/metrics`).catch(() => null);
+    if (now && this.meanwhile === meanwhile) this.rows.value = merged(now.data, meanwhile);
   }
 
   /** What was told since the last time, into the signals: each list is copied once, however much came. */
@@ -51,9 +66,14 @@ export class LiveJob {
   }
 }
 
+/** A training that recovered gave up what it had beyond its `to_images`. */
 function previewsOf(events: readonly Event[]): number[] {
-  const saved = events.filter((event) => event.type === "preview.saved").map((event) => Number(event.data.images));
-  return [...new Set(saved)].sort((a, b) => a - b);
+  let at: number[] = [];
+  for (const { type, data } of events) {
+    if (type === "preview.saved") at.push(Number(data.images));
+    if (type === "job.recovered") at = at.filter((images) => images <= Number(data.to_images));
+  }
+  return [...new Set(at)].sort((a, b) => a - b);
 }
 
 /** Rows by images seen; a later one replaces an earlier one at as many images. */
