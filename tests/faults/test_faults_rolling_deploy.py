@@ -168,6 +168,7 @@ def test_twenty_rolling_deploys(tmp_path: Path, postgresql: PostgreSQL, redis: R
     slowest = roll_often(tmp_path, postgresql, redis, Plan(600), times)
     outcome = (
         f"saved and back to the queue, no attempt charged, no image made again; {CALLERS * times} answers of {COUNT} "
-        f"images in flight came whole; all gone within {slowest:.1f} s; ends bit-identical"
+        f"images in flight came whole, and the next version drew {COUNT} of them byte for byte; all gone within "
+        f"{slowest:.1f} s; ends bit-identical"
     )
     row("12", "SIGTERM to service and workers while their successors start (PostgreSQL, Redis)", times, outcome)
