@@ -35,6 +35,14 @@ def asked(shown: Shown) -> list[str]:
     return found
 
 
+def settle(shown: Shown) -> None:
+    """Until the page has what it asks for at first: in a while it has asked for nothing more."""
+    requests, before = asked(shown), -1
+    while before != len(requests):
+        before = len(requests)
+        shown.page.wait_for_timeout(STILL)
+
+
 def turn(page: Page, seen: str) -> None:
     """The page becomes `hidden`, or `visible` again."""
     page.evaluate(SEEN, seen)
@@ -89,8 +97,10 @@ def told_beyond(stack: Stack, known: int) -> tuple[int, list[str]]:
 def test_a_page_that_nobody_sees_lets_go_of_its_connection_and_is_up_to_date_when_it_is_seen_again(
     look: Look, client: Client, points: Path
 ) -> None:
+    client.datasets.wait(client.datasets.upload(points, name="news-before").id)
     shown = look("#/data")
-    shown.page.get_by_role("heading", level=1).wait_for()
+    expect(shown.page.get_by_role("link", name="news-before")).to_be_visible(timeout=PATIENCE)
+    settle(shown)
     turn(shown.page, "hidden")
     requests = asked(shown)
     client.datasets.upload(points, name="news-hidden")

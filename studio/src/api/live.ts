@@ -53,7 +53,9 @@ export class LiveJob {
     const meanwhile: Row[] = [];
     this.meanwhile = meanwhile;
     const now = await get<{ data: Row[] }>(`/v1/jobs/${this.id}/metrics`).catch(() => null);
-    if (now && this.meanwhile === meanwhile) this.rows.value = merged(now.data, meanwhile);
+    if (!now || this.meanwhile !== meanwhile) return;
+    this.more.rows = [];
+    this.rows.value = merged(now.data, meanwhile);
   }
 
   /** What was told since the last time, into the signals: each list is copied once, however much came. */
