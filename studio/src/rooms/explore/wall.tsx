@@ -105,6 +105,7 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
   const [grown, setGrown] = useState(GROWTH);
   const [at, setAt] = useState(0);
   const moved = useRef(false);
+  const list = useRef<HTMLUListElement>(null);
   const begin = Math.max(0, top - AROUND);
   const ending = top + rows + 1 + AROUND;
   const [low, high] = useGradually(begin, ending, top, height && Math.ceil(TOGETHER / columns));
@@ -118,10 +119,11 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
     if (ending > grown - GROWTH / 2) setGrown(ending + GROWTH);
   }, [first, top, columns, rows]);
   useLayoutEffect(() => {
+    if (!moved.current) return;
     const next = box.current?.querySelector<HTMLElement>(`[data-seed="${first + at}"]`);
-    if (!moved.current || !next) return;
-    moved.current = false;
-    next.focus({ preventScroll: true });
+    if (next) moved.current = false;
+    // until the tile stands in the page the list hears the keys: the tile that had the focus may be gone
+    (next ?? list.current)?.focus({ preventScroll: true });
   }, [at, top, low, high]);
 
   const move = (event: KeyboardEvent): void => {
@@ -142,6 +144,8 @@ export function Wall({ drawing, picture, first, tile, picked, view, pick, end, f
       <div style={{ height: `${grown * row}px` }}>
         <ul
           aria-label="Seeds"
+          ref={list}
+          tabIndex={-1}
           style={{ transform: `translateY(${low * row}px)`, gridTemplateColumns: `repeat(${columns}, 1fr)` }}
           onKeyDown={move}
         >
