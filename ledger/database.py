@@ -38,7 +38,9 @@ STILL = ("jobs", "datasets", "models", "checkpoints", "previews")
 """The tables that name files, in the order in which writers come to them."""
 
 FEW_BYTES = 2**16
-"""Free bytes with which SQLite cannot so much as open a ledger: beside it lies an index of 32 KiB, and the log."""
+"""Free bytes below which an I/O error of SQLite is told as a full disk: it cannot open a ledger with less than 32 KiB,
+which the index beside it takes, and a transaction's log takes some more.
+"""
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -1,6 +1,5 @@
 """A job's previews in order as one moving picture, of bounded size, made once for the same previews."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +11,7 @@ from PIL import Image
 
 from gan.errors import NotFound
 from gan.images import ANIMATIONS, Pixels, scaled
+from gan.spacing import evenly
 from ledger import records
 from service.headers import matches
 from service.house import House
@@ -76,7 +76,8 @@ def lapse_of(house: House, job: str) -> Lapse:
     try:
         with Image.open(there[-1]) as newest:
             size, mode = scaled(newest.height, newest.width, min(LONGEST_SIDE, max(newest.size))), newest.mode
-        files = tuple(evenly(there, max(FEWEST_FRAMES, min(MOST_FRAMES, MOST_PIXELS // (size[0] * size[1])))))
+        most = max(FEWEST_FRAMES, min(MOST_FRAMES, MOST_PIXELS // (size[0] * size[1])))
+        files = tuple(there[place] for place in evenly(len(there), most))
         facts = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
     except OSError as error:
         raise NotFound(f"a preview of job {job} cannot be read") from error
@@ -86,11 +87,6 @@ def lapse_of(house: House, job: str) -> Lapse:
 def path_of(row: records.Preview) -> str:
     """Where a preview lies below the storage root."""
     return row.path
-
-
-def evenly(files: Sequence[Path], most: int) -> list[Path]:
-    """At most so many of them, evenly spread, the first and the last included."""
-    return [files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)]
 
 
 def drawn(lapse: Lapse, form: str, fps: float) -> bytes:

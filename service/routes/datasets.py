@@ -10,6 +10,7 @@ from fastapi.concurrency import contextmanager_in_threadpool
 
 from gan import images, plots
 from gan.errors import Conflict, DatasetMissing, InvalidRequest, LostClaim, QuotaExceeded, UnsupportedMedia
+from gan.spacing import evenly
 from gan.spec import IMAGE_SIDES, DatasetRequest, Name, Side, Words
 from ledger import records
 from service.headers import Cursor, IfNoneMatch, Limit, Named, Order, Wait, applied, matches, tagged
@@ -252,5 +253,4 @@ def spread(path: Path, most: int) -> Any:
         packed = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise DatasetMissing("the prepared data is gone from storage: upload it again") from error
-    chosen = np.linspace(0, len(packed) - 1, min(most, len(packed))).round().astype(np.int64)
-    return np.asarray(packed[chosen])
+    return np.asarray(packed[evenly(len(packed), most)])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gan.checkpoint import MOST_KEPT_BYTES, MOST_KEPT_INPUTS
 from gan.errors import DatasetMissing
+from gan.spacing import evenly
 from gan.spec import DatasetFacts, ImageShape, TrainingSpec
 from worker.training.draws import Stream, numbers
 from worker.training.execution import MEMORY_FORMATS
@@ -67,12 +68,6 @@ def moments(data: NDArray[Any], rows: NDArray[np.int64]) -> tuple[NDArray[np.flo
     mean = sum(data[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
     squares = sum(np.square(data[part] - mean).sum(axis=0) for part in parts)
     return mean, np.sqrt(squares / len(rows))
-
-
-def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """So many of these rows at most, evenly spread."""
-    places = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64)
-    return rows[places]
 
 
 class TrainingData:
@@ -164,7 +159,7 @@ class TrainingData:
         assert self._inputs is not None
         bytes_each = int(np.prod(self._inputs.shape[1:]))
         most = max(1, min(MOST_KEPT_INPUTS, MOST_KEPT_BYTES // bytes_each))
-        kept = self.condition(torch.from_numpy(spread(self.train_rows, most)).to(self.device))
+        kept = self.condition(torch.from_numpy(self.train_rows[evenly(len(self.train_rows), most)]).to(self.device))
         assert kept is not None
         return kept
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from gan import images, plots
 from gan.errors import Diverged
 from gan.latents import draw_condition, draw_label, latents
+from gan.spacing import evenly
 from gan.spec import TrainingSpec
-from worker.training.data import TrainingData, spread
+from worker.training.data import TrainingData
 from worker.training.players import Players
 
 GRID_SIDE = 8
@@ -92,5 +93,5 @@ class Preview:
 
 def backdrop(data: TrainingData) -> plots.Backdrop:
     """Training points, evenly spread over the rows: what the generator's are to become, and what the axes show."""
-    x, c = data.batch(spread(data.train_rows, POINTS))
+    x, c = data.batch(data.train_rows[evenly(len(data.train_rows), POINTS)])
     return plots.Backdrop(data.in_units(x), None if c is None else c.cpu().numpy())
