@@ -5,6 +5,7 @@ The document is also what is believed about query parameters: one that it does n
 
 from collections import Counter
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI, Request
@@ -147,9 +148,8 @@ def say_keys(document: dict[str, Any]) -> None:
 
 
 def say_key(operation: dict[str, Any], parameter: dict[str, Any]) -> None:
-    """Name the header among a call's parameters; once, should two threads make the document."""
-    others = [known for known in operation.get("parameters", []) if known["name"] != IDEMPOTENCY_KEY]
-    operation["parameters"] = [*others, parameter]
+    """Name the header among a call's parameters."""
+    operation["parameters"] = [*operation.get("parameters", []), parameter]
 
 
 SCHEMES: Final[dict[str, Any]] = {
@@ -182,10 +182,18 @@ class Application(FastAPI):
 
     keys_required = False
 
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._making = Lock()
+        self._document: dict[str, Any] | None = None
+
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document; made once."""
-        if self.openapi_schema is not None:
-            return self.openapi_schema
+        """The OpenAPI document; made once, by whichever thread needs it first, and shown to none before it is whole."""
+        with self._making:
+            self._document = self._document or self._made()
+            return self._document
+
+    def _made(self) -> dict[str, Any]:
         document = super().openapi()
         _, definitions = models_json_schema(UNROUTED, ref_template=COMPONENTS)
         document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])

@@ -1,12 +1,17 @@
 """The OpenAPI document is complete: every route says what it takes, what it answers, and how it fails."""
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillWaiting
+from pathlib import Path
 from typing import Any
 
 import pytest
 from service_kit import Running, settings_in
 
+from service import openapi
 from service.app import create_app
 from service.openapi import Application
 
@@ -28,6 +33,28 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def test_nobody_sees_it_before_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service makes it in a thread as it starts: who asked meanwhile was given one without bodies."""
+    app, guard = create_app(settings_in(tmp_path)), openapi.guard
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(document: dict[str, Any], required: bool) -> None:
+        inside.set()
+        assert go_on.wait(30)
+        guard(document, required)
+
+    monkeypatch.setattr(openapi, "guard", slow)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(app.openapi)
+        assert inside.wait(30)
+        second = threads.submit(app.openapi)
+        with pytest.raises(StillWaiting):
+            second.result(0.5)
+        go_on.set()
+        assert second.result(30) is first.result(30)
+        assert "securitySchemes" in second.result()["components"]
 
 
 def test_every_route_has_a_summary_a_description_a_tag_and_an_id_of_its_own(document: dict[str, Any]) -> None:
