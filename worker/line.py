@@ -2,7 +2,7 @@
 
 A job is a function `run(assignment: Assignment, line: ControlLine) -> None`. It says what happens with `line.send(…)`
 and looks at `line.stop` at least once a second. Its last report is `Done`, or `Stopped` after it saw a stop; a failure
-is raised as a `gan.errors.JobFailure` (or any other exception) and `worker.child` turns it into `Failed`.
+is raised as a `gan.errors.JobFailure` (or any other exception) and `worker.attempt` turns it into `Failed`.
 
     for step in steps:
         if line.stop is not None:

@@ -12,7 +12,7 @@ from training_kit import RecordingLine, Workshop, blobs, pictures
 
 from gan.errors import CheckpointCorrupt, Diverged
 from gan.spec import TrainingSpec
-from worker.child import failure
+from worker.attempt import failure
 from worker.jobs.train import TrainingJob
 from worker.protocol import Assignment, Metrics, Note, SavedCheckpoint, Stop
 from worker.training.data import moments, open_packed

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from waiting import eventually, gone
+from worker_kit import ROOT
 
 from gan.errors import CheckpointCorrupt, ChecksumMismatch, OutOfMemory, StorageFull
-from worker.child import ABANDONED, failure
+from worker.attempt import failure
+from worker.child import ABANDONED
 from worker.devices import CPU
 from worker.launch import Child, environment
 from worker.protocol import FENCED, Assignment, Failed, Lease, Report, Started, Stop, Stopped
@@ -57,6 +61,42 @@ def test_a_child_whose_control_pipe_closes_ends_at_once(tmp_path: Path) -> None:
         one._process.stdin.close()
         eventually(lambda: gone(one.pid), 10)
         assert one.status == ABANDONED
+
+
+SUPERVISOR = """
+import sys, time
+from worker.devices import CPU
+from worker.launch import Child, environment
+child = Child(environment(CPU, 1) | {"PYTHONPATH": sys.argv[1]})
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+SLOW = "import pathlib, time; (pathlib.Path(__file__).parent / 'loading').touch(); time.sleep(60)"
+"""A library that takes a minute to load; it stands in the place of `argparse`, which a child needs."""
+
+
+def test_a_child_that_is_still_loading_ends_with_its_supervisor(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text(SLOW)
+    command = [sys.executable, "-c", SUPERVISOR, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        pid = int(supervisor.stdout.readline())
+        eventually((tmp_path / "loading").exists)
+        supervisor.kill()
+        killed = time.monotonic()
+        eventually(lambda: gone(pid), 30)
+        assert time.monotonic() - killed < 1
+
+
+def test_a_child_whose_supervisor_is_gone_before_it_begins_loads_nothing(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text(SLOW)
+    orders, closed = os.pipe()
+    os.close(closed)
+    env = environment(CPU, 1) | {"PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-m", "worker.child", "1"], cwd=ROOT, stdin=orders, env=env) as process:
+        os.close(orders)
+        assert process.wait(30) == ABANDONED
+    assert not (tmp_path / "loading").exists()
 
 
 def test_a_child_fences_itself_at_its_deadline(tmp_path: Path) -> None:

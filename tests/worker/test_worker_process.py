@@ -223,6 +223,6 @@ def test_a_bad_setting_is_named(bench: Bench) -> None:
 
 
 def test_supervising_and_preparing_do_without_torch() -> None:
-    modules = "worker.__main__, worker.supervisor, worker.reconciler, worker.child, worker.jobs.prepare"
+    modules = "worker.__main__, worker.supervisor, worker.reconciler, worker.child, worker.attempt, worker.jobs.prepare"
     program = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
