@@ -119,8 +119,11 @@ class Reconciler:
     # ---- an absent database ----
 
     def _gone(self, away: Unavailable) -> None:
-        """Nobody could renew a lease meanwhile: when the database is back, holders get time to say that they live."""
-        self._judge_from = float("inf")
+        """Nobody could renew a lease meanwhile: when the database is back, holders get time to say that they live.
+
+        It is back once it can be written to: one whose disk is full can still be read.
+        """
+        self._judge_from, self._next_beat = float("inf"), 0.0
         if not self._away:
             _log.error("%s; trying again every %g seconds", away, self._seconds)
         self._away = True

@@ -255,7 +255,12 @@ class Supervisor:
 
     def _settle(self) -> str:
         """Write what is left to be written, and the end, and say which. A child that ended without a word was told to,
-        or died."""
+        or died.
+
+        The claim is kept meanwhile: a ledger whose disk is full may have room for a heartbeat, and not for an end.
+        """
+        if time.monotonic() >= self._next_beat:
+            self._beat()
         self._flush()
         if self._progress is not None:
             self._beat()

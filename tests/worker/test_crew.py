@@ -172,6 +172,34 @@ def test_after_the_database_was_away_holders_get_time_to_renew_before_they_are_j
     assert bench.status(job) == "queued"
 
 
+def test_a_database_that_can_only_be_read_is_not_back(
+    make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its disk is full: no holder can renew its lease."""
+    bench = make_bench(lease_seconds=60, heartbeat_seconds=0.05)
+    beat, full = bench.workers.beat, threading.Event()
+    full.set()
+
+    def beat_with_room(worker: str) -> None:
+        if full.is_set():
+            raise Unavailable("the database cannot be reached: its disk is full")
+        beat(worker)
+
+    monkeypatch.setattr(bench.workers, "beat", beat_with_room)
+    job = bench.job("work")
+    assert bench.jobs.claim("light", "wrk_elsewhere", 0.05) is not None
+    thread = Reconciler(Crew(bench.place, []), Bell(), 0.05).start()
+    eventually(lambda: "trying again" in caplog.text)
+    time.sleep(1)  # many looks, and many heartbeats that could have been
+    assert bench.status(job) == "running"
+    assert "answers again" not in caplog.text
+    full.clear()
+    eventually(lambda: bench.status(job) != "running")
+    assert "the database answers again" in caplog.text
+    bench.place.stopping.set()
+    thread.join(30)
+
+
 def test_the_jobs_of_a_dead_worker_of_this_host_are_taken_back_at_once(bench: Bench) -> None:
     job = bench.job("work")
     dead = bench.workers.register("light", "cpu", host=bench.place.host, pid=2**22 - 1, started=1.0)

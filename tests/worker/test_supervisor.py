@@ -4,11 +4,13 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from waiting import eventually, gone
 from worker_kit import Bench
 
+from gan.errors import Unavailable
 from ledger.records import Job
 from worker import supervisor
 from worker.devices import CPU
@@ -48,6 +50,29 @@ def test_an_exception_in_a_job_is_a_typed_failure(bench: Bench, raised: str, cod
     assert error is not None
     assert (bench.status(job), error["code"]) == ("failed", code)
     assert says in error["message"]
+
+
+def test_a_claim_is_kept_while_its_end_cannot_be_written(
+    make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full may have room for a heartbeat, and none for what else a job has to say."""
+    bench = make_bench(lease_seconds=2, heartbeat_seconds=0.2)
+    job, finish, full_until = bench.job("fail", **{"with": "disk"}), bench.jobs.finish, time.monotonic() + 8
+    refused = []
+
+    def finish_with_room(*arguments: Any, **more: Any) -> list[str]:
+        if time.monotonic() < full_until:
+            refused.append(bench.jobs.expire("light"))
+            raise Unavailable("the database cannot be reached: its disk is full")
+        return finish(*arguments, **more)
+
+    monkeypatch.setattr(bench.jobs, "finish", finish_with_room)
+    bench.answer()
+    ended = bench.jobs.get(job.id)
+    assert ended.error is not None
+    assert (ended.status, ended.epoch, ended.error["code"]) == ("failed", 1, "storage_full")
+    assert len(refused) > 2
+    assert not any(refused)
 
 
 @pytest.mark.parametrize("act", ["kill", "segfault", "quit"])
