@@ -56,13 +56,14 @@ def test_a_claim_is_kept_while_its_end_cannot_be_written(
     make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full may have room for a heartbeat, and none for what else a job has to say."""
-    bench = make_bench(lease_seconds=2, heartbeat_seconds=0.2)
-    job, finish, full_until = bench.job("fail", **{"with": "disk"}), bench.jobs.finish, time.monotonic() + 8
-    refused = []
+    bench = make_bench(lease_seconds=4, heartbeat_seconds=0.5)
+    job, finish = bench.job("fail", **{"with": "disk"}), bench.jobs.finish
+    refused: list[float] = []
 
     def finish_with_room(*arguments: Any, **more: Any) -> list[str]:
-        if time.monotonic() < full_until:
-            refused.append(bench.jobs.expire("light"))
+        refused.append(time.monotonic())
+        assert not bench.jobs.expire("light")
+        if refused[-1] - refused[0] < 6:
             raise Unavailable("the database cannot be reached: its disk is full")
         return finish(*arguments, **more)
 
@@ -71,8 +72,6 @@ def test_a_claim_is_kept_while_its_end_cannot_be_written(
     ended = bench.jobs.get(job.id)
     assert ended.error is not None
     assert (ended.status, ended.epoch, ended.error["code"]) == ("failed", 1, "storage_full")
-    assert len(refused) > 2
-    assert not any(refused)
 
 
 @pytest.mark.parametrize("act", ["kill", "segfault", "quit"])
